@@ -1,0 +1,189 @@
+//! How long to wait before the next dial.
+
+use core::time::Duration;
+
+use crate::time::nanos;
+
+/// What randomness does to a delay. `ceiling` is the truncated exponential: `base · 2ⁿ`, at most `max`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Jitter {
+    /// The ceiling itself. A crowd that was cut off together comes back together.
+    None,
+    /// Uniform in the upper half of the ceiling.
+    Equal,
+    /// Uniform from zero to the ceiling: spreads a crowd best.
+    Full,
+    /// Uniform from `base` to three times the previous delay, at most `max`.
+    Decorrelated,
+}
+
+/// A schedule of delays. Every delay lies in `min..=max`, whatever the attempt, and jitter is drawn
+/// below the cap, so a long outage does not line the clients up.
+///
+/// The default is RFC 6455 §7.2.3: the first retry uniform in 0–5 s, then truncated binary
+/// exponential backoff, here up to 30 s with full jitter.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Backoff {
+    /// The ceiling of the first retry.
+    pub base: Duration,
+    /// No delay is shorter.
+    pub min: Duration,
+    /// No delay is longer. A shorter `max` than `min` counts as `min`.
+    pub max: Duration,
+    /// How a delay is drawn below its ceiling.
+    pub jitter: Jitter,
+}
+
+impl Backoff {
+    /// RFC 6455 §7.2.3, capped at 30 s.
+    pub const RFC_6455: Self =
+        Self { base: Duration::from_secs(5), min: Duration::ZERO, max: Duration::from_secs(30), jitter: Jitter::Full };
+
+    /// The same delay every time.
+    pub const fn constant(delay: Duration) -> Self {
+        Self { base: delay, min: delay, max: delay, jitter: Jitter::None }
+    }
+
+    /// `base`, `2 · base`, `4 · base` … up to `max`, drawn by `jitter`.
+    pub const fn exponential(base: Duration, max: Duration, jitter: Jitter) -> Self {
+        Self { base, min: Duration::ZERO, max, jitter }
+    }
+
+    /// The delay before retry number `attempt` (1 is the first) out of 64 random bits. `previous` is
+    /// the delay before, and matters to [`Jitter::Decorrelated`] alone.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use heartline::{Backoff, Jitter};
+    ///
+    /// let backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60), Jitter::None);
+    /// assert_eq!(backoff.delay(1, Duration::ZERO, 0), Duration::from_secs(1));
+    /// assert_eq!(backoff.delay(4, Duration::ZERO, 0), Duration::from_secs(8));
+    /// assert_eq!(backoff.delay(u32::MAX, Duration::ZERO, 0), Duration::from_secs(60));
+    /// ```
+    pub fn delay(&self, attempt: u32, previous: Duration, random: u64) -> Duration {
+        let (base, min) = (nanos(self.base), nanos(self.min));
+        let max = nanos(self.max).max(min);
+        let doublings = attempt.saturating_sub(1);
+        let ceiling = 1_u64.checked_shl(doublings).map_or(max, |factor| base.saturating_mul(factor)).min(max);
+        let drawn = match self.jitter {
+            Jitter::None => ceiling,
+            Jitter::Equal => between(ceiling / 2, ceiling, random),
+            Jitter::Full => between(min, ceiling, random),
+            Jitter::Decorrelated => {
+                let floor = base.clamp(min, max);
+                between(floor, nanos(previous).saturating_mul(3).clamp(floor, max), random)
+            }
+        };
+        Duration::from_nanos(drawn.clamp(min, max))
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::RFC_6455
+    }
+}
+
+/// Uniform in `low..=high`; `low` if the range is empty. The bias of multiply-and-shift is below
+/// one in 2⁶⁴ per nanosecond of the range.
+fn between(low: u64, high: u64, random: u64) -> u64 {
+    let width = u128::from(high.saturating_sub(low)) + 1;
+    low.saturating_add(((u128::from(random) * width) >> 64) as u64)
+}
+
+/// The running count of retries against a [`Backoff`].
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Retries {
+    attempt: u32,
+    previous_nanos: u64,
+}
+
+impl Retries {
+    /// Counts one more retry and gives the delay before it.
+    pub fn next(&mut self, backoff: &Backoff, random: u64) -> Duration {
+        self.attempt = self.attempt.saturating_add(1);
+        let delay = backoff.delay(self.attempt, self.previous(), random);
+        self.previous_nanos = nanos(delay);
+        delay
+    }
+
+    /// The number of the latest retry; 0 if there has been none since the last reset.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Begins anew.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn previous(&self) -> Duration {
+        Duration::from_nanos(self.previous_nanos)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const EDGES: [u64; 3] = [0, u64::MAX / 2, u64::MAX];
+
+    #[test]
+    fn rfc_6455_spreads_the_first_retry_over_five_seconds_and_doubles_up_to_the_cap() {
+        let ceilings = [5, 10, 20, 30, 30];
+        for (attempt, ceiling) in (1..).zip(ceilings) {
+            assert_eq!(Backoff::RFC_6455.delay(attempt, Duration::ZERO, 0), Duration::ZERO);
+            assert_eq!(Backoff::RFC_6455.delay(attempt, Duration::ZERO, u64::MAX), ceiling * SECOND);
+        }
+    }
+
+    #[test]
+    fn every_delay_stays_within_its_bounds_up_to_the_last_attempt() {
+        for jitter in [Jitter::None, Jitter::Equal, Jitter::Full, Jitter::Decorrelated] {
+            let backoff = Backoff { base: SECOND, min: SECOND / 2, max: 7 * SECOND, jitter };
+            for attempt in [0, 1, 2, 3, 31, 64, 65, u32::MAX] {
+                for random in EDGES {
+                    for previous in [Duration::ZERO, SECOND, Duration::MAX] {
+                        let delay = backoff.delay(attempt, previous, random);
+                        assert!((backoff.min..=backoff.max).contains(&delay), "{jitter:?} {attempt}: {delay:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn jitter_survives_the_cap() {
+        for jitter in [Jitter::Equal, Jitter::Full, Jitter::Decorrelated] {
+            let backoff = Backoff::exponential(SECOND, 10 * SECOND, jitter);
+            let low = backoff.delay(99, 10 * SECOND, 0);
+            let high = backoff.delay(99, 10 * SECOND, u64::MAX);
+            assert!(high - low >= 5 * SECOND, "{jitter:?} spreads only {:?}", high - low);
+        }
+    }
+
+    #[test]
+    fn constant_is_constant() {
+        let backoff = Backoff::constant(10 * SECOND);
+        assert!(EDGES.iter().all(|random| backoff.delay(9, SECOND, *random) == 10 * SECOND));
+    }
+
+    #[test]
+    fn impossible_settings_still_give_a_delay() {
+        let backoff = Backoff { base: Duration::MAX, min: 9 * SECOND, max: SECOND, jitter: Jitter::Full };
+        assert_eq!(backoff.delay(3, Duration::MAX, u64::MAX), 9 * SECOND);
+    }
+
+    #[test]
+    fn the_count_neither_overflows_nor_survives_a_reset() {
+        let mut retries = Retries { attempt: u32::MAX, previous_nanos: 1 };
+        retries.next(&Backoff::RFC_6455, 7);
+        assert_eq!(retries.attempt(), u32::MAX);
+        retries.reset();
+        assert_eq!((retries.attempt(), retries.previous()), (0, Duration::ZERO));
+    }
+}
