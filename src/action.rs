@@ -140,6 +140,7 @@ impl<M> Machine<M> {
         }
         if let Some(conn) = self.conn() {
             if core::mem::take(&mut self.owed.connect) {
+                count(&mut self.stats.dials);
                 return Some(Action::Connect { conn, attempt: self.retries.attempt() });
             }
             if core::mem::take(&mut self.owed.ping) {

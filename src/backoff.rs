@@ -89,7 +89,7 @@ impl Default for Backoff {
 
 /// Uniform in `low..=high`; `low` if the range is empty. The bias of multiply-and-shift is below
 /// one in 2⁶⁴ per nanosecond of the range.
-fn between(low: u64, high: u64, random: u64) -> u64 {
+pub(crate) fn between(low: u64, high: u64, random: u64) -> u64 {
     let width = u128::from(high.saturating_sub(low)) + 1;
     low.saturating_add(((u128::from(random) * width) >> 64) as u64)
 }

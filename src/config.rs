@@ -11,8 +11,8 @@ use crate::outbox::Limits;
 use crate::retry::RetryPolicy;
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
-const MILLISECOND: Duration = Duration::from_millis(1);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Everything that can be set, as plain data. [`Config::new`] judges it.
@@ -161,7 +161,7 @@ pub struct ConfigError {
     pub allowed: String,
 }
 
-fn check_pulse(pulse: &Pulse) -> Result<(), ConfigError> {
+pub(crate) fn check_pulse(pulse: &Pulse) -> Result<(), ConfigError> {
     let patience = match pulse.rhythm {
         Rhythm::Off => None,
         Rhythm::WhenIdle { interval, timeout } => {
@@ -204,7 +204,12 @@ fn check_limits(limits: &Limits) -> Result<(), ConfigError> {
     within("outbox.max_deliveries", limits.max_deliveries, 1, u32::MAX)
 }
 
-fn within<T: PartialOrd + fmt::Debug>(field: &'static str, value: T, low: T, high: T) -> Result<(), ConfigError> {
+pub(crate) fn within<T: PartialOrd + fmt::Debug>(
+    field: &'static str,
+    value: T,
+    low: T,
+    high: T,
+) -> Result<(), ConfigError> {
     if low <= value && value <= high {
         return Ok(());
     }

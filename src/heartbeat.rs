@@ -296,7 +296,13 @@ impl Heartbeat {
             Some(interval) if self.awaiting => Deadline::at(now.saturating_add(interval)),
             _ => Deadline::NEVER,
         };
-        self.wake = self.death(pulse).min(self.slow(pulse)).min(self.next_ping(pulse)).min(after_answer);
+        // For `Listen` silence begins with life itself, so that after a recovery it can be slow again that soon.
+        let slow_again = match (pulse.rhythm, pulse.slow_after) {
+            (Rhythm::Listen { .. }, Some(slow)) if self.degraded => Deadline::at(now.saturating_add(slow)),
+            _ => Deadline::NEVER,
+        };
+        let due = self.death(pulse).min(self.slow(pulse)).min(self.next_ping(pulse));
+        self.wake = due.min(after_answer).min(slow_again);
     }
 
     /// For the fingerprint: everything `judge` goes by.
@@ -394,6 +400,15 @@ mod tests {
         assert!(!ping && !heartbeat.probe(&pulse, at(1)));
         heartbeat.alive(at(3));
         assert_eq!(run(&mut heartbeat, &pulse, at(99)), [(9, Beat::Degraded), (13, Beat::Dead)]);
+    }
+
+    #[test]
+    fn a_link_that_recovered_is_degraded_again_in_time() {
+        let pulse = pulse(Rhythm::Listen { window: 20 * SECOND }, Some(6));
+        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
+        assert_eq!(run(&mut heartbeat, &pulse, at(7)), [(6, Beat::Degraded)]);
+        assert!(heartbeat.alive(at(7)));
+        assert_eq!(run(&mut heartbeat, &pulse, at(99)), [(13, Beat::Degraded), (27, Beat::Dead)]);
     }
 
     #[test]

@@ -20,6 +20,18 @@ impl CloseCode {
     /// 1001: the endpoint is going away.
     pub const GOING_AWAY: Self = Self(NonZeroU16::new(1001).unwrap());
 
+    /// 1012: the service is restarting, come back (IANA registry).
+    pub const SERVICE_RESTART: Self = Self(NonZeroU16::new(1012).unwrap());
+    /// 1013: try again later (IANA registry).
+    pub const TRY_AGAIN_LATER: Self = Self(NonZeroU16::new(1013).unwrap());
+    /// 3008: timeout (IANA registry).
+    pub const TIMEOUT: Self = Self(NonZeroU16::new(3008).unwrap());
+    /// 4408: no login in time, as HTTP 408 (convention of graphql-ws and others).
+    pub const LOGIN_TIMEOUT: Self = Self(NonZeroU16::new(4408).unwrap());
+    /// 4409: a newer login of the same user took over, as HTTP 409 (likewise). Final by default: two clients
+    /// of one user would otherwise replace each other for ever.
+    pub const SUPERSEDED: Self = Self(NonZeroU16::new(4409).unwrap());
+
     /// The code, if an endpoint may send it.
     ///
     /// # Errors

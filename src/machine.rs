@@ -352,9 +352,11 @@ impl<M> Machine<M> {
                     self.finish(config, code, Cause::Requested);
                     return Heard::Acted;
                 }
-                let stop = self.stop.get_or_insert(Stop { until: Deadline::NEVER, code });
-                let sooner = by < stop.until;
-                stop.until = by.min(stop.until);
+                let sooner = self.stop.as_ref().is_none_or(|stop| by < stop.until);
+                if sooner {
+                    let code = self.stop.as_ref().map_or(code, |stop| stop.code);
+                    self.stop = Some(Stop { until: by, code });
+                }
                 Heard::acted(sooner)
             }
         }
@@ -362,9 +364,10 @@ impl<M> Machine<M> {
 
     // ---- the timer -------------------------------------------------------------------------
 
-    /// Judges every deadline that has passed; the end of a drain before what it would have led to.
+    /// Judges every deadline that has passed: first what may end a drain, then where the life stands.
     fn timer(&mut self, config: &Config) -> Heard {
         self.outbox.expire(self.now);
+        self.settle(config);
         match self.stop {
             Some(Stop { until, code }) if until.passed(self.now) => {
                 self.outbox.abandon();
@@ -430,7 +433,6 @@ impl<M> Machine<M> {
         let conn = self.last_conn.map_or(1, |last| last.as_raw().saturating_add(1));
         self.last_conn = ConnId::from_raw(conn);
         self.next_dial = self.now.saturating_add(config.min_dial_gap);
-        count(&mut self.stats.dials);
         self.go(Life::Connecting { until: self.later(config.connect_timeout) }, cause);
         self.owed.connect = true;
     }
@@ -554,14 +556,20 @@ impl<M> Machine<M> {
         Deadline::at(self.now.saturating_add(by))
     }
 
-    /// Ends the current connection. If its `Connect` was never told there is nothing to end.
+    /// Ends the current connection. If its `Connect` was never told there is nothing to end, and its
+    /// name never was.
     fn abort(&mut self) {
-        if !self.owed.connect {
+        if self.owed.connect {
+            self.last_conn = self.last_conn.and_then(|last| ConnId::from_raw(last.as_raw() - 1));
+        } else {
             self.owed.abort = self.last_conn;
         }
     }
 
     fn abort_stale(&mut self, conn: ConnId) {
+        if self.owed.abort == Some(conn) {
+            return;
+        }
         if self.owed.abort_stale.is_some_and(|owed| owed != conn) {
             count(&mut self.stats.dropped);
         }

@@ -122,6 +122,9 @@ impl World {
         while let Some(due) = self.session.deadline().filter(|due| *due <= until) {
             self.now = self.now.max(due);
             self.input(Input::Timer);
+            // Instead of a loop without end.
+            let next = self.session.deadline();
+            assert!(next.is_none_or(|next| next > self.now), "a timer that leads nowhere: {:?}", self.session);
         }
         self.now = until;
         self.said[before..].to_vec()
