@@ -144,6 +144,7 @@ impl<M> Machine<M> {
                 return Some(Action::Connect { conn, attempt: self.retries.attempt() });
             }
             if core::mem::take(&mut self.owed.ping) {
+                count(&mut self.stats.pings);
                 return Some(Action::Ping { conn });
             }
             if let (true, Life::Closing { code, .. }) = (core::mem::take(&mut self.owed.close), &self.life) {

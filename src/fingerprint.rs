@@ -9,7 +9,7 @@ use crate::heartbeat::Heartbeat;
 use crate::machine::{Life, Machine};
 use crate::time::{Deadline, Instant, nanos};
 
-/// A session's state without counters, payload, absolute times and names: two sessions with equal
+/// A session's state without counters, payload, absolute times, names and causes: two sessions with equal
 /// fingerprints under one config go the same way from now on.
 ///
 /// For exploration and equality in tests; its content is not meant to be read, and differs between versions.

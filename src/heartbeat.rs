@@ -107,19 +107,12 @@ pub enum Beat {
 
 /// What a pong taught.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Pong {
     /// The link was degraded and is not any more.
     pub recovered: bool,
     /// The round trip of the ping it answers; `None` if it is not certain which one that is.
     pub round_trip: Option<Duration>,
-}
-
-/// Which ping the next pong would belong to (Karn's question).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Sample {
-    None,
-    Sure,
-    Ambiguous,
 }
 
 /// The heartbeat of one connection: 32 bytes, no clock, no allocation.
@@ -153,7 +146,9 @@ pub struct Heartbeat {
     wake: Deadline,
     /// The last ping has had no proof of life after it, and one is expected.
     awaiting: bool,
-    sample: Sample,
+    /// Pings without a pong. Only if there is one is it certain which ping a pong answers (Karn's question);
+    /// at the end of `u8` nobody knows any more.
+    unanswered: u8,
     degraded: bool,
     /// This silence has had its one grace.
     grace_used: bool,
@@ -167,7 +162,7 @@ impl Heartbeat {
             last_ping: now,
             wake: Deadline::NEVER,
             awaiting: false,
-            sample: Sample::None,
+            unanswered: 0,
             degraded: false,
             grace_used: false,
         };
@@ -190,10 +185,10 @@ impl Heartbeat {
 
     /// A pong arrived: life, and perhaps a round trip.
     pub fn pong(&mut self, now: Instant) -> Pong {
-        let round_trip = match core::mem::replace(&mut self.sample, Sample::None) {
-            Sample::Sure => Some(now.saturating_since(self.last_ping)),
-            Sample::None | Sample::Ambiguous => None,
-        };
+        let round_trip = (self.unanswered == 1).then(|| now.saturating_since(self.last_ping));
+        if self.unanswered < u8::MAX {
+            self.unanswered = self.unanswered.saturating_sub(1);
+        }
         Pong { recovered: self.alive(now), round_trip }
     }
 
@@ -249,10 +244,7 @@ impl Heartbeat {
             Rhythm::Off | Rhythm::Listen { .. } => {}
             Rhythm::WhenIdle { .. } | Rhythm::Steady { .. } => {
                 self.awaiting = pulse.rhythm.patience().is_some();
-                self.sample = match self.sample {
-                    Sample::None => Sample::Sure,
-                    Sample::Sure | Sample::Ambiguous => Sample::Ambiguous,
-                };
+                self.unanswered = self.unanswered.saturating_add(1);
             }
         }
     }
@@ -462,9 +454,18 @@ mod tests {
         let pulse = pulse(steady(5, None), None);
         let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
         heartbeat.timer(&pulse, at(5));
-        assert_eq!(heartbeat.pong(at(6)).round_trip, None);
+        assert_eq!(heartbeat.pong(at(7)).round_trip, None, "of the ping at 0 or at 5");
         heartbeat.timer(&pulse, at(10));
-        assert_eq!(heartbeat.pong(at(11)).round_trip, Some(SECOND));
+        assert_eq!(heartbeat.pong(at(12)).round_trip, None, "of the ping at 5 or at 10");
+        assert_eq!(heartbeat.pong(at(13)).round_trip, Some(3 * SECOND));
+    }
+
+    #[test]
+    fn a_server_that_never_answers_leaves_no_pong_certain() {
+        let pulse = pulse(steady(5, None), None);
+        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
+        (1..300).for_each(|beat| drop(heartbeat.timer(&pulse, at(5 * beat))));
+        assert!((0..300).all(|_| heartbeat.pong(at(1496)).round_trip.is_none()));
     }
 
     #[test]

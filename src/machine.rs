@@ -325,7 +325,7 @@ impl<M> Machine<M> {
             Life::Open { heartbeat, .. } => {
                 let ping = heartbeat.probe(&config.heartbeat, self.now);
                 if ping {
-                    self.ping();
+                    self.owed.ping = true;
                 }
                 Heard::acted(ping)
             }
@@ -405,12 +405,12 @@ impl<M> Machine<M> {
     fn beat(&mut self, config: &Config, beat: Beat) {
         match beat {
             Beat::Quiet => {}
-            Beat::Ping => self.ping(),
+            Beat::Ping => self.owed.ping = true,
             Beat::Degraded => self.tell(Event::Degraded),
             Beat::Slept { late, ping } => {
                 self.tell(Event::Slept { late_ms: u32::try_from(late.as_millis()).unwrap_or(u32::MAX) });
                 if ping {
-                    self.ping();
+                    self.owed.ping = true;
                 }
             }
             Beat::Dead => {
@@ -472,7 +472,7 @@ impl<M> Machine<M> {
         self.estimate = Estimate::default();
         self.go(Life::Open { since: self.now, heartbeat }, cause);
         if ping {
-            self.ping();
+            self.owed.ping = true;
         }
     }
 
@@ -495,7 +495,11 @@ impl<M> Machine<M> {
         }
         let delay = self.next_delay(config).max(Duration::from_nanos(1));
         let not_before = self.now.saturating_add(stay_away);
-        let at = not_before.saturating_add(delay).max(self.next_dial);
+        let mut at = not_before.saturating_add(delay);
+        if at < self.next_dial {
+            // On top of the gap, not cut off by it: a crowd must not dial the moment the gap is over.
+            at = self.next_dial.saturating_add(delay);
+        }
         self.wait(at, not_before, Cause::Lost(loss));
     }
 
@@ -574,11 +578,6 @@ impl<M> Machine<M> {
             count(&mut self.stats.dropped);
         }
         self.owed.abort_stale = Some(conn);
-    }
-
-    fn ping(&mut self) {
-        count(&mut self.stats.pings);
-        self.owed.ping = true;
     }
 
     fn tell(&mut self, event: Event) {

@@ -312,11 +312,13 @@ impl<M> Outbox<M> {
     /// What decides its future, with ids by rank and times relative to `now`.
     pub(crate) fn fingerprint(&self, now: Instant, into: &mut Vec<u64>) {
         let Some(queues) = &self.queues else { return };
+        let left = |at: Deadline| at.get().map_or(u64::MAX, |at| at.as_nanos().saturating_sub(now.as_nanos()));
+        into.push(left(queues.next_expiry));
         for queue in [&queues.connection, &queues.unacked, &queues.fresh] {
             into.push(queue.len() as u64);
             for Entry { meta, .. } in queue {
-                let left = meta.expires.instant().as_nanos().saturating_sub(now.as_nanos());
-                into.extend([meta.delivery as u64, u64::from(meta.size), left, u64::from(meta.deliveries)]);
+                let (left, deliveries) = (left(meta.expires), u64::from(meta.deliveries));
+                into.extend([meta.delivery as u64, u64::from(meta.size), left, deliveries]);
             }
         }
         let pulled = match &queues.pulled {

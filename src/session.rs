@@ -89,7 +89,11 @@ impl<M, C: Borrow<Config>> Session<M, C> {
             Life::Open { .. } => true,
             _ => return None,
         };
-        let transmit = machine.outbox.transmit(&config.outbox, machine.now, ready)?;
+        let Some(transmit) = machine.outbox.transmit(&config.outbox, machine.now, ready) else {
+            // The last ones may have expired just now.
+            machine.settle(config);
+            return None;
+        };
         machine.stats.redeliveries = machine.stats.redeliveries.saturating_add(u32::from(transmit.redelivery));
         Some(transmit)
     }
@@ -99,10 +103,14 @@ impl<M, C: Borrow<Config>> Session<M, C> {
     pub fn unsent(&mut self, now: Instant, transmit: Transmit<M>, why: Unsent) {
         let machine = &mut self.machine;
         machine.advance(now);
+        let redelivery = u32::from(transmit.redelivery);
         let known = match why {
             Unsent::Full => machine.outbox.put_back(transmit),
             Unsent::Rejected => machine.outbox.reject(transmit),
         };
+        if known {
+            machine.stats.redeliveries = machine.stats.redeliveries.saturating_sub(redelivery);
+        }
         if !known {
             machine.begin(self.config.borrow(), now);
             machine.stats.ignored = machine.stats.ignored.saturating_add(1);
