@@ -69,7 +69,7 @@ fn dial(url: &str) -> Result<WebSocket<MaybeTlsStream<TcpStream>>, Closed> {
 fn read(conn: heartline::ConnId, socket: &mut WebSocket<MaybeTlsStream<TcpStream>>) -> Option<Input<Message>> {
     match socket.read() {
         Ok(Message::Pong(_)) => Some(Input::Pong { conn }),
-        Ok(Message::Ping(_) | Message::Frame(_)) => None, // tungstenite has answered it
+        Ok(Message::Ping(_) | Message::Frame(_)) => Some(Input::Alive { conn }), // tungstenite answers it
         Ok(Message::Close(frame)) => {
             let code = frame.map_or(1005, |frame| frame.code.into());
             Some(Input::Closed { conn, closed: Loss::Close(code).into() })

@@ -34,7 +34,7 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct Settings {
     /// The heartbeat of an open connection. Times from 1 ms to a day; a `Steady` timeout at most its
-    /// interval; `slow_after` shorter than the silence that is death; `late_tolerance` up to a day.
+    /// interval; `slow_after` from 1 ms, shorter than the silence that is death; `late_tolerance` up to a day.
     /// Default: `WhenIdle` with 20 s and 10 s (python websockets: 20 and 20), below the 30 and 60 s
     /// after which proxies commonly close an idle connection; slow after 3 s; tolerance 5 s.
     pub heartbeat: Pulse,
@@ -182,7 +182,7 @@ pub(crate) fn check_pulse(pulse: &Pulse) -> Result<(), ConfigError> {
         }
     };
     if let (Some(slow), Some(patience)) = (pulse.slow_after, patience) {
-        within("heartbeat.slow_after", slow, NANOSECOND, patience.saturating_sub(NANOSECOND))?;
+        within("heartbeat.slow_after", slow, MILLISECOND, patience.saturating_sub(NANOSECOND))?;
     }
     within("heartbeat.late_tolerance", pulse.late_tolerance, Duration::ZERO, DAY)
 }

@@ -67,6 +67,11 @@ pub enum Input<M> {
         /// On which connection.
         conn: ConnId,
     },
+    /// Any other sign of life that is not to be delivered: the peer's own ping, a comment in an event stream.
+    Alive {
+        /// On which connection.
+        conn: ConnId,
+    },
     /// A connection or dial ended, or a close frame arrived. Reported as often as the driver likes.
     Closed {
         /// Which one.

@@ -63,6 +63,7 @@
 //!   aborted and succeeds all the same may be reported too: the answer is its `Abort`.
 //! - A data message: [`Input::Message`]. What answers a ping, be it a protocol pong or the application's own text:
 //!   [`Input::Pong`]; it never reaches the application.
+//! - Another sign of life, such as the server's own ping: [`Input::Alive`].
 //! - A close frame, the end of the stream, an error: [`Input::Closed`], as often and in whatever order they come.
 //! - The greeting is over: [`Input::Ready`], if the config has a greeting.
 //! - The network came back or changed: [`Input::NetworkChanged`].

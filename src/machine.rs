@@ -198,11 +198,9 @@ impl<M> Machine<M> {
     #[inline]
     fn inbound(&mut self, conn: ConnId) -> bool {
         if self.last_conn == Some(conn) {
-            match &mut self.life {
-                Life::Open { heartbeat, .. } => {
-                    if heartbeat.alive(self.now) {
-                        self.tell(Event::Recovered);
-                    }
+            match self.life {
+                Life::Open { .. } => {
+                    self.alive();
                     return true;
                 }
                 Life::Greeting { .. } | Life::Closing { .. } => return true,
@@ -221,6 +219,7 @@ impl<M> Machine<M> {
             Input::Opened { conn } => self.opened(config, conn),
             Input::Ready { conn } => self.of(conn, |machine| machine.greeted(config)),
             Input::Pong { conn } => self.of(conn, Self::pong),
+            Input::Alive { conn } => self.of(conn, Self::alive),
             Input::Closed { conn, closed } => self.of(conn, |machine| machine.ended(config, closed)),
             Input::Acked { id } => Heard::acted(self.outbox.acked(id)),
             Input::Cancel { id } => Heard::acted(self.outbox.cancel(id)),
@@ -303,6 +302,15 @@ impl<M> Machine<M> {
             self.estimate.sample(round_trip);
         }
         if pong.recovered {
+            self.tell(Event::Recovered);
+        }
+        Heard::Acted
+    }
+
+    #[inline]
+    fn alive(&mut self) -> Heard {
+        let Life::Open { heartbeat, .. } = &mut self.life else { return Heard::Ignored };
+        if heartbeat.alive(self.now) {
             self.tell(Event::Recovered);
         }
         Heard::Acted

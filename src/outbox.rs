@@ -328,6 +328,7 @@ impl<M> Outbox<M> {
             Pulled::Again => 5,
         };
         into.extend([pulled, queues.sent_here as u64, queues.resolved.len() as u64]);
+        into.extend(queues.resolved.iter().map(|told| u64::from(told.size) << 1 | u64::from(told.evicted)));
         into.extend([u64::from(queues.held.messages), queues.held.bytes]);
         into.extend([u64::from(queues.evicted.messages), queues.evicted.bytes]);
     }

@@ -84,6 +84,16 @@ fn sending_is_no_proof_of_life() {
     assert_eq!(world.run(seconds(1)), death(10_000));
 }
 
+/// [H1] [C7]
+#[test]
+fn a_sign_of_life_that_is_no_message_saves_the_link_and_is_not_delivered() {
+    let mut world = beating(idle());
+    world.run(seconds(9));
+    assert_eq!(world.input(Input::Alive { conn: conn(1) }), []);
+    assert_eq!(pings(&world.run(seconds(5))), [14_000]);
+    assert_eq!(world.session.rtt(), None, "no ping was answered by it");
+}
+
 /// [H2]
 #[test]
 fn an_idle_link_is_pinged_exactly_interval_after_the_last_life() {

@@ -12,7 +12,13 @@ pub const BUGS: &[Bug] = &[
         "backoff::a_server_that_accepts_and_closes_meets_a_growing_delay",
     ),
     // No gap before a retry.
-    bug(8, MACHINE, ".max(self.next_dial)", "", "backoff::a_backoff_of_zero_still_leaves_a_gap_between_dials"),
+    bug(
+        8,
+        MACHINE,
+        "if at < self.next_dial {",
+        "if false {",
+        "backoff::a_backoff_of_zero_still_leaves_a_gap_between_dials",
+    ),
     // No gap before a dial that was asked for.
     bug(
         8,

@@ -1,0 +1,46 @@
+//! The main job. Without arguments, a tour through real faults on loopback; with a URL, a client for it.
+//!
+//! ```text
+//! cargo run --example client
+//! cargo run --example client -- ws://HOST:PORT/PATH
+//! ```
+
+mod driver;
+
+#[path = "../shared/app.rs"]
+mod app;
+#[path = "../shared/diary.rs"]
+mod diary;
+#[path = "../shared/faults.rs"]
+mod faults;
+#[path = "../shared/interactive.rs"]
+mod interactive;
+#[path = "../shared/losses.rs"]
+mod losses;
+#[path = "../shared/relay.rs"]
+mod relay;
+#[path = "../shared/tally.rs"]
+mod tally;
+#[path = "../shared/tour.rs"]
+mod tour;
+#[path = "../shared/witness.rs"]
+mod witness;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let result = match (arguments.next(), arguments.next()) {
+        (None, _) => tour::run(driver::spawn),
+        (Some(url), None) => interactive::run(url, driver::spawn),
+        _ => Err(std::io::Error::other("one argument at most, and that is the URL")),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! A client for any server: lines from standard input are sent, messages are printed, and standard error
+//! tells how the session is.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant as Clock};
+
+use heartline::{
+    Action, Cause, CloseCode, Config, Event, Input, Instant, MessageId, Outcome, Outgoing, Refusal, RoundTrip, Session,
+    State,
+};
+use tungstenite::Message;
+
+use crate::app::{App, Running, Say};
+use crate::diary::describe;
+use crate::losses;
+
+/// How long the rest may take after the end of the input.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs until the input ends and everything is sent, or the session is stopped. True if nothing went wrong.
+pub fn run<R: Running + 'static>(
+    url: String,
+    start: impl FnOnce(Config, u64, Console) -> io::Result<R>,
+) -> io::Result<bool> {
+    if losses::address(&url).is_none() {
+        return Err(io::Error::other(format!("{url:?} is no WebSocket URL; one looks like ws://HOST:PORT/PATH")));
+    }
+    let screen = Arc::new(Screen::default());
+    let seed = getrandom::u64().map_err(io::Error::other)?;
+    let client = Arc::new(start(Config::default(), seed, Console { url, screen: Arc::clone(&screen) })?);
+    client.say(Say::Input(Input::Connect));
+    let said = Arc::clone(&client);
+    // Nothing wakes a thread that reads standard input: if the session is over first, it ends with the process.
+    thread::spawn(move || read_lines(&*said));
+    screen.show_until_closed();
+    let screen = screen.lock();
+    Ok(!screen.failed)
+}
+
+fn read_lines(client: &impl Running) {
+    for line in io::stdin().lock().lines().map_while(Result::ok) {
+        let size = line.len();
+        client.say(Say::Send(Outgoing::once(Message::text(line), size)));
+    }
+    client.say(Say::Input(Input::Close { code: CloseCode::NORMAL, within: DRAIN }));
+}
+
+/// The application: it passes everything on to the screen.
+pub struct Console {
+    url: String,
+    screen: Arc<Screen>,
+}
+
+impl App for Console {
+    fn url(&mut self, _attempt: u32) -> String {
+        self.url.clone()
+    }
+
+    fn tell(&mut self, _now: Instant, action: Action<Message>, answers: &mut Vec<Say>) {
+        match action {
+            Action::Deliver(Message::Text(text)) => self.screen.message(&text),
+            Action::Deliver(Message::Binary(bytes)) => self.screen.message(&format!("({} bytes)", bytes.len())),
+            Action::Event(event) => {
+                self.screen.remark(&describe(event));
+                if let Event::StateChanged { cause: Cause::Stopped(_) | Cause::Exhausted(_), to, .. } = event {
+                    self.screen.lock().failed = true;
+                    if to == State::Idle {
+                        answers.push(Say::Input(Input::close_within(Duration::ZERO)));
+                    }
+                }
+            }
+            Action::Outcome {
+                outcome: Outcome::Returned(why, message) | Outcome::Unconfirmed(why, message), ..
+            } => {
+                self.screen.complain(&format!("not sent ({why:?}): {}", message.to_text().unwrap_or_default()));
+            }
+            _ => {}
+        }
+    }
+
+    fn sent(&mut self, outgoing: Outgoing<Message>, result: Result<MessageId, Refusal>) {
+        if let Err(refusal) = result {
+            let text = outgoing.message().to_text().unwrap_or_default();
+            let text: String = text.chars().take(60).collect();
+            self.screen.complain(&format!("not sent ({refusal}): {text}"));
+        }
+    }
+
+    fn watch(&mut self, now: Instant, session: &Session<Message>) {
+        let next_dial = session.next_dial().map(|(attempt, at)| (attempt, Clock::now() + at.saturating_since(now)));
+        self.screen.status(Status {
+            state: session.state(),
+            cause: session.cause(),
+            draining: session.is_draining(),
+            queued: session.queued(),
+            rtt: session.rtt(),
+            next_dial,
+        });
+    }
+}
+
+#[derive(Clone, PartialEq)]
+struct Status {
+    state: State,
+    cause: Cause,
+    draining: bool,
+    queued: usize,
+    rtt: Option<RoundTrip>,
+    next_dial: Option<(u32, Clock)>,
+}
+
+impl Status {
+    fn line(&self) -> String {
+        let mut line = self.state.to_string();
+        if let Some((attempt, at)) = self.next_dial {
+            let left = at.saturating_duration_since(Clock::now());
+            line += &format!(", retry {attempt} in {:.0} s: {}", left.as_secs_f64().ceil(), self.cause);
+        }
+        if let (State::Open, Some(rtt)) = (self.state, self.rtt) {
+            line += &format!(", round trip {:.1?}", rtt.latest);
+        }
+        if self.queued > 0 {
+            line += &format!(", {} to send", self.queued);
+        }
+        if self.draining {
+            line += ", then the end";
+        }
+        line
+    }
+}
+
+/// Standard output and standard error, which may be one terminal.
+#[derive(Default)]
+struct Screen {
+    shown: Mutex<Shown>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Shown {
+    status: Option<Status>,
+    failed: bool,
+}
+
+impl Screen {
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().expect("no thread panicked")
+    }
+
+    fn message(&self, text: &str) {
+        let shown = self.lock();
+        wipe();
+        println!("{text}");
+        shown.show();
+    }
+
+    fn remark(&self, text: &str) {
+        let shown = self.lock();
+        wipe();
+        eprintln!("{text}");
+        shown.show();
+    }
+
+    fn complain(&self, text: &str) {
+        self.lock().failed = true;
+        self.remark(text);
+    }
+
+    fn status(&self, status: Status) {
+        let mut shown = self.lock();
+        if shown.status.as_ref() != Some(&status) {
+            shown.status = Some(status);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Shows each new status, and while a retry is awaited every second of the countdown.
+    fn show_until_closed(&self) {
+        let mut shown = self.lock();
+        loop {
+            shown.show();
+            let waited = match &shown.status {
+                Some(Status { state: State::Closed, .. }) => return wipe(),
+                Some(Status { next_dial: Some((_, at)), .. }) => {
+                    let left = at.saturating_duration_since(Clock::now());
+                    let second = Duration::from_nanos(u64::from(left.subsec_nanos()).max(1_000_000));
+                    self.changed.wait_timeout(shown, second).map(|(shown, _)| shown).ok()
+                }
+                _ => self.changed.wait(shown).ok(),
+            };
+            shown = waited.expect("no thread panicked");
+        }
+    }
+}
+
+impl Shown {
+    fn show(&self) {
+        if let (Some(status), true) = (&self.status, io::stderr().is_terminal()) {
+            wipe();
+            eprint!("[{}]", status.line());
+            let _ = io::stderr().flush();
+        }
+    }
+}
+
+/// Clears the status line.
+fn wipe() {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K");
+    }
+}

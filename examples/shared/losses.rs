@@ -1,0 +1,116 @@
+//! What went wrong, in the session's words. Both drivers use it as it stands.
+
+use std::io::ErrorKind;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use heartline::{Closed, Loss, Transport};
+use tungstenite::Error;
+use tungstenite::client::{IntoClientRequest, uri_mode};
+use tungstenite::error::ProtocolError;
+use tungstenite::handshake::client::Request;
+use tungstenite::http::header::RETRY_AFTER;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::stream::Mode;
+
+/// What there is to know of a server before a dial.
+pub struct Address {
+    pub request: Request,
+    pub host: String,
+    pub port: u16,
+}
+
+/// The address that a URL is (RFC 6455 §3), if it is one.
+pub fn address(url: &str) -> Option<Address> {
+    let request = url.into_client_request().ok()?;
+    let default_port = match uri_mode(request.uri()).ok()? {
+        Mode::Plain => 80,
+        Mode::Tls => 443,
+    };
+    let authority = request.uri().authority()?;
+    let (_, after_host) = authority.as_str().rsplit_once(authority.host())?;
+    let port = match after_host.trim_start_matches(':') {
+        "" => default_port,
+        port => port.parse().ok()?,
+    };
+    let host = authority.host().trim_matches(['[', ']']).to_owned();
+    Some(Address { request, host, port }).filter(|address| !address.host.is_empty())
+}
+
+/// The end that a received close frame is; one without a code counts as 1005.
+pub fn close_frame(frame: Option<&CloseFrame>) -> Closed {
+    let loss = match frame {
+        None => Loss::Close(1005),
+        // What tungstenite puts in the place of a frame whose code nobody may send.
+        Some(frame) if frame.code == CloseCode::Protocol && frame.reason == "Protocol violation" => {
+            Loss::Transport(Transport::Protocol)
+        }
+        Some(frame) => Loss::Close(frame.code.into()),
+    };
+    loss.into()
+}
+
+/// The end that an error of the codec is, while dialling and after. What fails before a handshake begins (the
+/// name, the connection) only the driver can tell apart.
+pub fn error(error: &Error) -> Closed {
+    let transport = match error {
+        Error::Http(response) => {
+            let closed = Closed::from(Loss::Status(response.status().as_u16()));
+            let value = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            return value.and_then(retry_after).map_or(closed, |wait| closed.retry_after(wait));
+        }
+        // A build without TLS can never dial `wss`: to this build the address makes no sense.
+        Error::Url(_) | Error::HttpFormat(_) => Transport::Address,
+        Error::Tls(_) => Transport::Tls,
+        // rustls shakes hands during the first read and write, and reports its own errors so.
+        Error::Io(error) if error.kind() == ErrorKind::InvalidData => Transport::Tls,
+        // What the codec calls a breach here is a stream that ended without a close frame.
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete) => {
+            Transport::Io
+        }
+        Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed => Transport::Io,
+        Error::Protocol(_) | Error::Utf8(_) | Error::Capacity(_) | Error::AttackAttempt => Transport::Protocol,
+        // Not an end at all, and the drivers do not take it for one.
+        Error::WriteBufferFull(_) => Transport::Io,
+    };
+    Loss::Transport(transport).into()
+}
+
+/// The code that tells a peer which rule it broke before the connection is dropped (RFC 6455 §7.1.7), if the
+/// error means that it broke one.
+pub fn complaint(error: &Error) -> Option<CloseFrame> {
+    let code = match error {
+        Error::Capacity(_) => CloseCode::Size,
+        Error::Utf8(_) => CloseCode::Invalid,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return None,
+        Error::Protocol(_) | Error::AttackAttempt => CloseCode::Protocol,
+        _ => return None,
+    };
+    Some(CloseFrame { code, reason: Default::default() })
+}
+
+/// `Retry-After` is seconds or a date (RFC 9110 §10.2.3); anything else counts as not said.
+pub fn retry_after(value: &str) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(Duration::from_secs(http_date(value)?).saturating_sub(now))
+}
+
+/// Seconds since 1970 of a date like `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+fn http_date(date: &str) -> Option<u64> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (_, date) = date.strip_suffix(" GMT")?.split_once(", ")?;
+    let parts: Vec<&str> = date.split([' ', ':']).collect();
+    let [day, name, year, hour, minute, second] = parts[..] else { return None };
+    let number = |part: &str, most: u64| part.parse::<u64>().ok().filter(|number| *number <= most);
+    let (day, year) = (number(day, 31)?.max(1), number(year, 9999)?.max(1970));
+    let (hour, minute, second) = (number(hour, 23)?, number(minute, 59)?, number(second, 60)?);
+    let month = MONTHS.iter().position(|month| *month == name)? as u64;
+    // Counted in years that begin with March, so that the leap day is the last of its year.
+    let (year, month) = if month < 2 { (year - 1, month + 10) } else { (year, month - 2) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
+    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+}
