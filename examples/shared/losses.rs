@@ -47,7 +47,8 @@ pub fn close_frame(frame: Option<&CloseFrame>) -> Closed {
         }
         Some(frame) => Loss::Close(frame.code.into()),
     };
-    loss.into()
+    let asked = frame.and_then(|frame| frame.reason.strip_prefix("retry-after-ms=")?.parse().ok());
+    asked.map_or(loss.into(), |millis| Closed::from(loss).retry_after(Duration::from_millis(millis)))
 }
 
 /// The end that an error of the codec is, while dialling and after. What fails before a handshake begins (the
@@ -113,4 +114,19 @@ fn http_date(date: &str) -> Option<u64> {
     let (year, month) = if month < 2 { (year - 1, month + 10) } else { (year, month - 2) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
     Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// [U12]
+    #[test]
+    fn a_close_frame_that_asks_to_come_back_later_is_heard_and_any_other_reason_is_not() {
+        let asked = |reason: &str| {
+            close_frame(Some(&CloseFrame { code: CloseCode::Restart, reason: reason.into() })).retry_after
+        };
+        assert_eq!(asked("retry-after-ms=1500"), Some(Duration::from_millis(1500)));
+        assert_eq!(["", "retry-after-ms=", "retry-after-ms=-1", "later"].map(asked), [None; 4]);
+    }
 }

@@ -8,6 +8,10 @@
 //! frames mean in its own protocol: a [`Login`](Input::Login), a [`Relay`](Input::Relay), a
 //! [`Ping`](Input::Ping), or merely [`Alive`](Input::Alive).
 //!
+//! Where the request itself names the user, beware of ghosts: a client that gave up a dial to a server that was
+//! stuck may have connected anew when the old request is answered at last, and its login would supersede the
+//! living connection for good. Do not admit a request whose sender has hung up.
+//!
 //! ```
 //! use heartline::Instant;
 //! use heartline::hub::{Action, Config, Hub, Input, Request};

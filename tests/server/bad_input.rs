@@ -318,7 +318,7 @@ async fn whoever_claims_anothers_name_is_heard_under_its_own() {
 async fn a_client_that_shows_no_life_is_closed_with_3008() {
     let rhythm = Rhythm::WhenIdle { interval: 100 * MILLI, timeout: 1500 * MILLI };
     let heartbeat = Pulse { rhythm, slow_after: None, late_tolerance: 200 * MILLI };
-    let mut server = serve(Settings { heartbeat, ..quiet() }).await;
+    let mut server = serve(Settings { heartbeat, close_timeout: 200 * MILLI, ..quiet() }).await;
     let bystander = Bystander::enter(server.address).await;
     let mut dead = Client::login(server.address, "dead").await;
     // It reads, past its codec, and answers nothing.
