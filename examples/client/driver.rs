@@ -42,8 +42,10 @@ pub fn spawn<A: App>(config: Config, seed: u64, app: A) -> io::Result<Handle> {
     let (notes, inbox) = channel();
     let post = Post { notes, waker };
     // It is for the session to give a dial up; the thread only must not wait for ever.
-    let (clock, patience) = (Clock(std::time::Instant::now()), 2 * config.connect_timeout);
-    let outside = Outside { clock, app, links: HashMap::new(), poll, patience, post: post.clone() };
+    let patience = 2 * config.connect_timeout;
+    let origin = std::time::Instant::now();
+    let now = Instant::ORIGIN;
+    let outside = Outside { origin, now, app, links: HashMap::new(), poll, patience, post: post.clone() };
     let driver = Driver { session: Session::new(config, seed), outside, inbox };
     let thread = thread::Builder::new().name("heartline".into()).spawn(move || driver.run())?;
     Ok(Handle { post, thread })
@@ -80,15 +82,6 @@ impl Post {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Clock(std::time::Instant);
-
-impl Clock {
-    fn now(self) -> Instant {
-        Instant::after(self.0.elapsed())
-    }
-}
-
 struct Driver<A> {
     session: Session<Message>,
     inbox: Receiver<Note>,
@@ -97,7 +90,10 @@ struct Driver<A> {
 
 /// Everything that actions are carried out on.
 struct Outside<A> {
-    clock: Clock,
+    origin: std::time::Instant,
+    /// The time stands still within a turn: however long the application takes over a message, no deadline is
+    /// judged before the sockets were looked at again.
+    now: Instant,
     app: A,
     /// The current connection, and for a moment one whose dial came too late.
     links: HashMap<ConnId, Link>,
@@ -115,7 +111,7 @@ impl<A: App> Driver<A> {
             self.outside.sleep(sleep);
             more = self.hear();
             more |= self.read();
-            if self.time_left() == Some(Duration::ZERO) {
+            if self.session.deadline().is_some_and(|due| due <= self.outside.now) {
                 self.handle(Input::Timer);
             }
             self.write();
@@ -124,7 +120,7 @@ impl<A: App> Driver<A> {
 
     fn time_left(&self) -> Option<Duration> {
         let deadline = self.session.deadline()?;
-        Some(deadline.saturating_since(self.outside.clock.now()))
+        Some(deadline.saturating_since(Instant::after(self.outside.origin.elapsed())))
     }
 
     /// Takes what others have to tell. True if there may be more.
@@ -176,7 +172,7 @@ impl<A: App> Driver<A> {
         let Some(link) = self.outside.links.get_mut(&conn) else { return Ok(()) };
         link.flush()?;
         while link.has_room() {
-            let now = self.outside.clock.now();
+            let now = self.outside.now;
             let Some(transmit) = self.session.transmit(now) else { return link.flush() };
             match link.write(transmit.message.clone()) {
                 Ok(()) => {}
@@ -215,7 +211,7 @@ impl<A: App> Driver<A> {
         let mut says = vec![say];
         while !says.is_empty() {
             for say in std::mem::take(&mut says) {
-                let now = self.outside.clock.now();
+                let now = self.outside.now;
                 match say {
                     Say::Send(outgoing) => {
                         let result = self.session.send(now, outgoing.clone()).map_err(|refused| refused.reason);
@@ -239,6 +235,7 @@ impl<A: App> Outside<A> {
         if let Err(error) = self.poll.poll(&mut events, timeout) {
             assert_eq!(error.kind(), io::ErrorKind::Interrupted, "there is no going on without a poll: {error}");
         }
+        self.now = Instant::after(self.origin.elapsed());
         for event in &events {
             let conn = ConnId::from_raw(event.token().0 as u64);
             if let Some(link) = conn.and_then(|conn| self.links.get_mut(&conn)) {
