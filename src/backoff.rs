@@ -14,7 +14,7 @@ pub enum Jitter {
     Equal,
     /// Uniform from zero to the ceiling: spreads a crowd best.
     Full,
-    /// Uniform from `base` to three times the previous delay, at most `max`.
+    /// Uniform from `base` to three times the previous delay (the first: three times `base`), at most `max`.
     Decorrelated,
 }
 
@@ -25,6 +25,7 @@ pub enum Jitter {
 /// exponential backoff, here up to 30 s with full jitter.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Backoff {
     /// The ceiling of the first retry.
     pub base: Duration,
@@ -70,11 +71,11 @@ impl Backoff {
         let ceiling = 1_u64.checked_shl(doublings).map_or(max, |factor| base.saturating_mul(factor)).min(max);
         let drawn = match self.jitter {
             Jitter::None => ceiling,
-            Jitter::Equal => between(ceiling / 2, ceiling, random),
+            Jitter::Equal => between((ceiling / 2).max(min), ceiling, random),
             Jitter::Full => between(min, ceiling, random),
             Jitter::Decorrelated => {
                 let floor = base.clamp(min, max);
-                between(floor, nanos(previous).saturating_mul(3).clamp(floor, max), random)
+                between(floor, nanos(previous).max(floor).saturating_mul(3).min(max), random)
             }
         };
         Duration::from_nanos(drawn.clamp(min, max))

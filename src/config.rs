@@ -8,7 +8,7 @@ use core::time::Duration;
 use crate::backoff::{Backoff, Jitter};
 use crate::heartbeat::{Pulse, Rhythm};
 use crate::outbox::Limits;
-use crate::retry::RetryPolicy;
+use crate::retry::{RetryPolicy, Rule, Verdict, When};
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
@@ -31,7 +31,7 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Settings {
     /// The heartbeat of an open connection. Times from 1 ms to a day; a `Steady` timeout at most its
     /// interval; `slow_after` from 1 ms, shorter than the silence that is death; `late_tolerance` up to a day.
@@ -46,7 +46,8 @@ pub struct Settings {
     /// How long a close handshake may take: 1 ms to a day. Default 5 s; RFC 6455 §7.1.1 speaks of a
     /// reasonable period of time.
     pub close_timeout: Duration,
-    /// The delays between dials: up to a year, `min ≤ max`, `base` over zero. Default RFC 6455 §7.2.3.
+    /// The delays between dials: up to a year, `base` and `max` at least `min`, and with jitter more than `min`.
+    /// Default RFC 6455 §7.2.3.
     pub backoff: Backoff,
     /// No two dials are closer together, whoever asks for them: 1 ms to a day. Default 250 ms.
     pub min_dial_gap: Duration,
@@ -55,7 +56,8 @@ pub struct Settings {
     pub stable_after: Duration,
     /// How many retries in a row before the session gives up; `None` for no end. Default `None`.
     pub max_attempts: Option<u32>,
-    /// Which losses are retried.
+    /// Which losses are retried: ranges that are not empty, `RetryAfter` up to a year. Default: no rules but
+    /// [`DEFAULT_RULES`](crate::DEFAULT_RULES).
     pub retry: RetryPolicy,
     /// The longest time a server can ask the client to stay away: up to a year. Default 5 min.
     pub retry_after_max: Duration,
@@ -67,11 +69,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            heartbeat: Pulse {
-                rhythm: Rhythm::WhenIdle { interval: Duration::from_secs(20), timeout: Duration::from_secs(10) },
-                slow_after: Some(Duration::from_secs(3)),
-                late_tolerance: Duration::from_secs(5),
-            },
+            heartbeat: Pulse::default(),
             connect_timeout: Duration::from_secs(10),
             greeting_timeout: None,
             close_timeout: Duration::from_secs(5),
@@ -101,6 +99,7 @@ impl Config {
         check_pulse(&settings.heartbeat)?;
         check_backoff(&settings.backoff)?;
         check_limits(&settings.outbox)?;
+        settings.retry.rules.iter().try_for_each(check_rule)?;
         within("connect_timeout", settings.connect_timeout, MILLISECOND, DAY)?;
         if let Some(timeout) = settings.greeting_timeout {
             within("greeting_timeout", timeout, MILLISECOND, DAY)?;
@@ -188,13 +187,24 @@ pub(crate) fn check_pulse(pulse: &Pulse) -> Result<(), ConfigError> {
 }
 
 fn check_backoff(backoff: &Backoff) -> Result<(), ConfigError> {
-    within("backoff.max", backoff.max, Duration::ZERO, YEAR)?;
-    within("backoff.min", backoff.min, Duration::ZERO, backoff.max)?;
-    let least = match backoff.jitter {
+    // Jitter needs room above `min`, or a crowd would come back in the same moment all the same.
+    let room = match backoff.jitter {
         Jitter::None => Duration::ZERO,
         Jitter::Equal | Jitter::Full | Jitter::Decorrelated => NANOSECOND,
     };
-    within("backoff.base", backoff.base, least, YEAR)
+    within("backoff.min", backoff.min, Duration::ZERO, YEAR - room)?;
+    within("backoff.max", backoff.max, backoff.min + room, YEAR)?;
+    within("backoff.base", backoff.base, backoff.min + room, YEAR)
+}
+
+fn check_rule(rule: &Rule) -> Result<(), ConfigError> {
+    if let When::Close(low, high) | When::Status(low, high) = rule.when {
+        within("retry.rules.when", low, 0, high)?;
+    }
+    match rule.then {
+        Verdict::RetryAfter(wait) => within("retry.rules.then", wait, Duration::ZERO, YEAR),
+        Verdict::Retry | Verdict::Stop => Ok(()),
+    }
 }
 
 fn check_limits(limits: &Limits) -> Result<(), ConfigError> {

@@ -74,6 +74,7 @@ impl Rhythm {
 /// the machine stays total whatever stands here: a zero interval only makes it beat at every timer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Pulse {
     /// How the connection is watched.
     pub rhythm: Rhythm,
@@ -82,6 +83,17 @@ pub struct Pulse {
     pub slow_after: Option<Duration>,
     /// A verdict later than this is not believed at once: the process was suspended, not the link dead.
     pub late_tolerance: Duration,
+}
+
+impl Default for Pulse {
+    /// Ping after 20 s of silence, dead after 10 s more, slow after 3 s, 5 s of tolerance.
+    fn default() -> Self {
+        Self {
+            rhythm: Rhythm::WhenIdle { interval: Duration::from_secs(20), timeout: Duration::from_secs(10) },
+            slow_after: Some(Duration::from_secs(3)),
+            late_tolerance: Duration::from_secs(5),
+        }
+    }
 }
 
 /// What a timer found.

@@ -43,7 +43,7 @@ impl fmt::Display for ConnId {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input<M> {
     /// The application wants to be connected: from `Idle` and `Closed` it begins anew, from `Waiting` it
-    /// dials at once, while closing it withdraws the close.
+    /// dials at once, during a drain it withdraws the close, and after the close frame it aborts and dials.
     Connect,
     /// The WebSocket handshake of this connection succeeded.
     Opened {
@@ -100,6 +100,13 @@ pub enum Input<M> {
         /// How long sending the rest may take.
         within: Duration,
     },
+}
+
+impl<M> Input<M> {
+    /// A close with code 1000.
+    pub const fn close_within(within: Duration) -> Self {
+        Self::Close { code: CloseCode::NORMAL, within }
+    }
 }
 
 /// Every call that can change a session, as data: for a recorder, a fuzzer, a model.

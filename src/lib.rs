@@ -96,8 +96,8 @@
 //!
 //! # Features
 //!
-//! - `serde`: every public type that is data can be stored and read back; an invalid [`Config`] is not
-//!   read. Off by default; without it the only dependency is `thiserror`.
+//! - `serde`: everything that goes in or comes out (config, calls, actions, events, outcomes, stats) can be
+//!   stored and read back; an invalid [`Config`] is not read. Off by default; without it the only dependency is `thiserror`.
 //!
 //! The crate is `no_std` with `alloc`, needs no atomics, and builds with Rust 1.85. `SPEC.md` in the repository says clause by clause
 //! what the machine does.

@@ -111,7 +111,8 @@ impl<M> Outgoing<M> {
         self.delivery
     }
 
-    pub(crate) fn lifetime(&self) -> Option<Duration> {
+    /// Its time to live, if it has one.
+    pub fn lifetime(&self) -> Option<Duration> {
         self.time_to_live
     }
 

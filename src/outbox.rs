@@ -21,6 +21,7 @@ pub enum Overflow {
 /// The bounds of an [`Outbox`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Limits {
     /// How many messages may be held. An evicted message is held in a second set of bounds of the
     /// same size until its outcome is pulled.
@@ -52,8 +53,8 @@ impl Default for Limits {
 /// The queue of a session, usable alone.
 ///
 /// It takes no heap until the first message, then keeps what it has grown to. Every method but the
-/// getters first commits the message pulled before, except [`put_back`](Self::put_back) and
-/// [`reject`](Self::reject), which are the other two ways for that message to go.
+/// getters and [`next_outcome`](Self::next_outcome) first commits the message pulled before, except
+/// [`put_back`](Self::put_back) and [`reject`](Self::reject), which are the other two ways for that message to go.
 #[derive(Clone, Debug)]
 pub struct Outbox<M> {
     queues: Option<Box<Queues<M>>>,
@@ -158,11 +159,11 @@ impl<M> Outbox<M> {
         now: Instant,
         outgoing: Outgoing<M>,
     ) -> Result<(MessageId, u32), Refused<M>> {
+        self.commit();
         if outgoing.size() > limits.max_bytes {
             return Err(Refused { reason: Refusal::TooLarge, outgoing });
         }
         let queues = self.queues.get_or_insert_with(|| Box::new(Queues::new()));
-        queues.commit();
         let Some(evicted) = queues.make_room(limits, outgoing.size()) else {
             return Err(Refused { reason: Refusal::Full, outgoing });
         };

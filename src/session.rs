@@ -1,14 +1,12 @@
 //! The session: a machine and its config behind one door.
 
 use core::borrow::Borrow;
-use core::time::Duration;
 
 use crate::action::Actions;
 use crate::config::Config;
 use crate::event::{Cause, ReadyState, State};
 use crate::fingerprint::Fingerprint;
 use crate::input::{Call, ConnId, Input};
-use crate::loss::CloseCode;
 use crate::machine::{Life, Machine};
 use crate::message::{Delivery, MessageId, Outgoing, Refusal, Refused, Transmit, Unsent};
 use crate::round_trip::RoundTrip;
@@ -110,8 +108,7 @@ impl<M, C: Borrow<Config>> Session<M, C> {
         };
         if known {
             machine.stats.redeliveries = machine.stats.redeliveries.saturating_sub(redelivery);
-        }
-        if !known {
+        } else {
             machine.begin(self.config.borrow(), now);
             machine.stats.ignored = machine.stats.ignored.saturating_add(1);
         }
@@ -199,7 +196,7 @@ impl<M, C: Borrow<Config>> Session<M, C> {
 
     /// Bytes that count against the bounds: messages without outcome, and those whose outcome was not
     /// pulled yet.
-    pub fn queued_bytes(&self) -> u64 {
+    pub fn held_bytes(&self) -> u64 {
         self.machine.outbox.held_bytes()
     }
 
@@ -231,11 +228,4 @@ pub enum Reply<'a, M> {
     Transmit(Option<Transmit<M>>),
     /// Of [`Call::Unsent`].
     Done,
-}
-
-impl<M> Input<M> {
-    /// A close with code 1000.
-    pub const fn close_within(within: Duration) -> Self {
-        Self::Close { code: CloseCode::NORMAL, within }
-    }
 }

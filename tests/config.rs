@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use heartline::{Backoff, Config, ConfigError, Jitter, Limits, Overflow, Pulse, RetryPolicy, Rhythm, Settings};
+use heartline::{
+    Backoff, Config, ConfigError, Jitter, Limits, Overflow, Pulse, RetryPolicy, Rhythm, Settings, Verdict, When,
+};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -140,13 +142,27 @@ fn slow_comes_before_dead() {
 fn the_backoff_has_its_ranges() {
     let backoff = |min, max, base, jitter| changed(|settings| settings.backoff = Backoff { base, min, max, jitter });
     let zero = Duration::ZERO;
-    duration_in("backoff.max", zero, YEAR, |max| backoff(zero, max, SECOND, Jitter::Full));
-    duration_in("backoff.min", zero, 2 * SECOND, |min| backoff(min, 2 * SECOND, SECOND, Jitter::Full));
+    duration_in("backoff.min", zero, YEAR, |min| backoff(min, YEAR, YEAR, Jitter::None));
+    duration_in("backoff.max", SECOND, YEAR, |max| backoff(SECOND, max, SECOND, Jitter::None));
+    duration_in("backoff.base", SECOND, YEAR, |base| backoff(SECOND, SECOND, base, Jitter::None));
     for jitter in [Jitter::Equal, Jitter::Full, Jitter::Decorrelated] {
-        duration_in("backoff.base", NANOSECOND, YEAR, |base| backoff(zero, SECOND, base, jitter));
+        let more = SECOND + NANOSECOND;
+        duration_in("backoff.min", zero, YEAR - NANOSECOND, |min| backoff(min, YEAR, YEAR, jitter));
+        duration_in("backoff.max", more, YEAR, |max| backoff(SECOND, max, YEAR, jitter));
+        duration_in("backoff.base", more, YEAR, |base| backoff(SECOND, YEAR, base, jitter));
     }
-    duration_in("backoff.base", zero, YEAR, |base| backoff(zero, SECOND, base, Jitter::None));
     assert!(changed(|settings| settings.backoff = Backoff::constant(zero)).is_ok());
+}
+
+#[test]
+fn a_rule_speaks_of_something_and_parks_nothing() {
+    let ruled = |when, then| changed(|settings| settings.retry = RetryPolicy::default().with(when, then));
+    duration_in("retry.rules.then", Duration::ZERO, YEAR, |wait| ruled(When::Any, Verdict::RetryAfter(wait)));
+    for (low, high, good) in [(4000, 4000, true), (4000, 4999, true), (4001, 4000, false)] {
+        for when in [When::Close(low, high), When::Status(low, high)] {
+            assert_eq!(ruled(when, Verdict::Stop).is_ok(), good, "{when:?}");
+        }
+    }
 }
 
 #[test]

@@ -116,6 +116,8 @@ impl<A: App> Driver<A> {
             }
             self.write();
         }
+        // What the application said meanwhile is answered, if only with a refusal.
+        while self.hear() {}
     }
 
     fn time_left(&self) -> Option<Duration> {

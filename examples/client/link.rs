@@ -35,12 +35,15 @@ pub struct Link {
 
 impl Link {
     /// Resolve, connect, TLS, handshake: all of it blocks. The socket that comes out does not, and wakes the
-    /// poll of `registry` with `token`. No single step takes longer than `patience`.
+    /// poll of `registry` with `token`. No single step takes longer than `patience`,
+    /// which is twice what the session waits.
     pub fn dial(url: &str, patience: Duration, registry: &Registry, token: Token) -> Result<Self, Closed> {
         let failed = |transport| Closed::from(Loss::Transport(transport));
         let Address { request, host, port } = losses::address(url).ok_or(failed(Transport::Address))?;
-        let mut addresses = (host, port).to_socket_addrs().map_err(|_| failed(Transport::Resolve))?;
-        let tcp = addresses.find_map(|address| Blocking::connect_timeout(&address, patience).ok());
+        let addresses = (host, port).to_socket_addrs().map_err(|_| failed(Transport::Resolve))?;
+        // A share for each, or an address that swallows everything would keep the others from ever being tried.
+        let share = patience / 2 / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+        let tcp = addresses.into_iter().find_map(|address| Blocking::connect_timeout(&address, share).ok());
         let tcp = tcp.ok_or(failed(Transport::Connect))?;
 
         let prepared = prepare(tcp, patience, registry, token);

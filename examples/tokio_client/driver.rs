@@ -165,9 +165,12 @@ impl<A: App> Driver<A> {
                 self.app.sent(outgoing, result.map_err(|refused| refused.reason));
             }
             Say::Input(input) => {
+                let patience = self.session.config().connect_timeout;
                 for action in self.session.handle(now, input) {
                     match action {
-                        Action::Connect { conn, attempt } => self.link = Link::dial(conn, self.app.url(attempt)),
+                        Action::Connect { conn, attempt } => {
+                            self.link = Link::dial(conn, self.app.url(attempt), patience)
+                        }
                         Action::Abort { conn } => self.link.abort(conn),
                         Action::Ping { conn } => self.link.control(conn, self.app.ping()),
                         Action::Close { conn, code } => {

@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use heartline::{Closed, ConnId, Input, Loss, Transport, Unsent};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message};
@@ -44,8 +46,8 @@ pub struct Socket {
 }
 
 impl Link {
-    pub fn dial(conn: ConnId, url: String) -> Self {
-        Self::Dialling(conn, Box::pin(dial(url)))
+    pub fn dial(conn: ConnId, url: String, patience: Duration) -> Self {
+        Self::Dialling(conn, Box::pin(dial(url, patience)))
     }
 
     pub fn abort(&mut self, conn: ConnId) {
@@ -184,11 +186,20 @@ fn codec() -> WebSocketConfig {
     WebSocketConfig::default().write_buffer_size(BURST_BYTES).max_write_buffer_size(most)
 }
 
-async fn dial(url: String) -> Result<Stream, Closed> {
+async fn dial(url: String, patience: Duration) -> Result<Stream, Closed> {
     let failed = |transport| Closed::from(Loss::Transport(transport));
     let Address { request, host, port } = losses::address(&url).ok_or(failed(Transport::Address))?;
     let addresses: Vec<_> = lookup_host((host, port)).await.map_err(|_| failed(Transport::Resolve))?.collect();
-    let tcp = TcpStream::connect(&addresses[..]).await.map_err(|_| failed(Transport::Connect))?;
+    // A share for each, or an address that swallows everything would keep the others from ever being tried.
+    let share = patience / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let mut tcp = None;
+    for address in addresses {
+        if let Ok(Ok(stream)) = timeout(share, TcpStream::connect(address)).await {
+            tcp = Some(stream);
+            break;
+        }
+    }
+    let tcp = tcp.ok_or(failed(Transport::Connect))?;
     tcp.set_nodelay(true).map_err(|_| failed(Transport::Io))?;
     let dialled = client_async_tls_with_config(request, tcp, Some(codec()), None).await;
     dialled.map(|(stream, _)| stream).map_err(|error| losses::error(&error))

@@ -42,6 +42,7 @@ impl Origins {
 /// Who may connect.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Admission {
     /// Which origins may connect. Default: the same.
     pub origins: Origins,

@@ -22,7 +22,7 @@ pub enum SecondLogin {
 /// Everything that can be set, as plain data. [`Config::new`] judges it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Settings {
     /// Who may connect.
     pub admission: Admission,

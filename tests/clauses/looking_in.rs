@@ -237,6 +237,10 @@ mod stored {
         };
         let config = Config::new(settings).expect("valid");
         stored(&config);
+        let parts =
+            r#"{"outbox": {"max_messages": 100}, "heartbeat": {"rhythm": "Off"}, "backoff": {"jitter": "Equal"}}"#;
+        let read: Config = serde_json::from_str(parts).expect("valid");
+        assert_eq!((read.outbox.max_messages, read.outbox.ack_window, read.heartbeat.rhythm), (100, 64, Rhythm::Off));
         let read: Config = serde_json::from_str(r#"{"max_attempts": 3}"#).expect("valid");
         assert_eq!(read, Config::new(Settings { max_attempts: Some(3), ..Settings::default() }).expect("valid"));
     }
@@ -247,6 +251,7 @@ mod stored {
         let zero = r#"{"connect_timeout": {"secs": 0, "nanos": 0}}"#;
         assert!(serde_json::from_str::<Settings>(zero).is_ok(), "as settings it is only data");
         refused::<Config>(zero, "connect_timeout is 0ns; allowed is 1ms to 86400s");
+        refused::<Config>(r#"{"conect_timeout": null}"#, "unknown field `conect_timeout`");
         refused::<CloseCode>("1005", "close code 1005 may not be sent");
         refused::<ConnId>("0", "nonzero");
     }

@@ -63,7 +63,7 @@ fn over_the_bound_of_bytes_the_new_one_is_refused() {
     world.once("123456");
     assert_eq!(world.send(once("12345")).map_err(|refused| refused.reason), Err(Refusal::Full));
     world.once("1234");
-    assert_eq!(world.session.queued_bytes(), 10);
+    assert_eq!(world.session.held_bytes(), 10);
 }
 
 /// [Q1]

@@ -212,7 +212,7 @@ fn nothing_grows_while_nobody_pulls() {
             }
         }
         assert!(world.session.held() <= 6, "round {round}: {} held", world.session.held());
-        assert!(world.session.queued_bytes() <= 12, "round {round}");
+        assert!(world.session.held_bytes() <= 12, "round {round}");
     }
     let events = world.input(Input::Timer).iter().filter(|action| matches!(action, Action::Event(_))).count();
     assert_eq!(events, 4);
@@ -229,7 +229,7 @@ fn a_message_takes_its_place_until_its_outcome_is_pulled() {
     assert_eq!((world.session.queued(), world.session.held()), (0, 1));
     assert!(world.send(Outgoing::once("b".into(), 1)).is_err());
     assert_eq!(world.input(Input::Timer), [Action::Outcome { id: id(1), outcome: Outcome::Committed }]);
-    assert_eq!((world.session.held(), world.session.queued_bytes()), (0, 0));
+    assert_eq!((world.session.held(), world.session.held_bytes()), (0, 0));
     assert_eq!(world.once("b"), id(2));
 }
 

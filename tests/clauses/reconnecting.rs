@@ -138,7 +138,8 @@ fn decorrelated_jitter_grows_with_the_delay_before() {
             *most = world.now.saturating_since(lost).as_secs().max(*most);
         }
     }
-    assert!(most[0] == 1 && most[1] <= 3 && (5..=9).contains(&most[2]) && (12..=27).contains(&most[3]), "{most:?}");
+    let ceilings = [2..=3, 5..=9, 14..=27, 30..=60];
+    assert!(most.iter().zip(&ceilings).all(|(most, ceiling)| ceiling.contains(most)), "{most:?}");
 }
 
 /// [R2]

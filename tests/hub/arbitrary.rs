@@ -136,11 +136,12 @@ fn rhythm() -> impl Strategy<Value = Rhythm> {
 
 /// A hub has no use for it, but it moves deadlines.
 fn slow_after(rhythm: Rhythm) -> Option<Duration> {
-    match rhythm {
+    let slow = match rhythm {
         Rhythm::Listen { window } => Some(window / 2),
         Rhythm::WhenIdle { timeout, .. } => Some(timeout / 2),
         Rhythm::Off | Rhythm::Steady { .. } => None,
-    }
+    };
+    slow.filter(|slow| *slow >= Duration::from_millis(1))
 }
 
 pub fn config() -> impl Strategy<Value = Config> {

@@ -227,9 +227,9 @@ impl Observer {
         let limits = &self.config.outbox;
         let sets = if limits.overflow == Overflow::EvictOldest { 2 } else { 1 };
         assert_eq!(session.held(), self.ledger.held(), "[P3] places taken");
-        assert_eq!(session.queued_bytes(), self.ledger.held_bytes(), "[P3] bytes taken");
+        assert_eq!(session.held_bytes(), self.ledger.held_bytes(), "[P3] bytes taken");
         assert!(session.held() as u64 <= u64::from(limits.max_messages) * sets, "[P3] too many messages");
-        assert!(session.queued_bytes() <= u64::from(limits.max_bytes) * sets, "[P3] too many bytes");
+        assert!(session.held_bytes() <= u64::from(limits.max_bytes) * sets, "[P3] too many bytes");
     }
 }
 

@@ -56,7 +56,9 @@ fn pulse(kind: u8, interval: Duration, timeout: Duration, slow: u8, late_toleran
 
 fn backoff(jitter: u8, base: Duration, min: Duration, max: Duration) -> Backoff {
     let jitter = [Jitter::None, Jitter::Equal, Jitter::Full, Jitter::Decorrelated][usize::from(jitter) % 4];
-    Backoff { base: base.max(Duration::from_nanos(1)), min: min.min(max), max: max.max(min), jitter }
+    let min = min.min(max);
+    let room = min + Duration::from_nanos(u64::from(jitter != Jitter::None));
+    Backoff { base: base.max(room), min, max: max.max(room), jitter }
 }
 
 fn retry(kind: u8) -> RetryPolicy {
