@@ -54,25 +54,25 @@ fn entered(nth: u32) -> Instant {
     Instant::after(millis(25_000) * nth / CONNECTIONS)
 }
 
-fn enter(hub: &mut Hub<u32>) -> Vec<ConnId> {
+fn enter(hub: &mut Hub<u32, ()>) -> Vec<ConnId> {
     let enter = |user| {
         let now = entered(user);
         let conn = hub.admit(now, &REQUEST).expect("there is room").conn;
-        hub.handle::<()>(now, Input::Login { conn, user }).for_each(drop);
+        hub.handle(now, Input::Login { conn, user }).for_each(drop);
         conn
     };
     (0..CONNECTIONS).map(enter).collect()
 }
 
 /// One timer, and every client that it pings answers at once; how many these are.
-fn beat(hub: &mut Hub<u32>, now: Instant, pinged: &mut Vec<ConnId>) -> usize {
-    pinged.extend(hub.handle::<()>(now, Input::Timer).filter_map(|action| match action {
+fn beat(hub: &mut Hub<u32, ()>, now: Instant, pinged: &mut Vec<ConnId>) -> usize {
+    pinged.extend(hub.handle(now, Input::Timer).filter_map(|action| match action {
         Action::Ping { conn } => Some(conn),
         _ => None,
     }));
     let pings = pinged.len();
     for conn in pinged.drain(..) {
-        hub.handle::<()>(now, Input::Alive { conn }).for_each(drop);
+        hub.handle(now, Input::Alive { conn }).for_each(drop);
     }
     pings
 }
@@ -84,12 +84,12 @@ fn main() {
     let order: Vec<u32> = (0..FRAMES).map(|nth| nth.wrapping_mul(7919) % CONNECTIONS).collect();
     report.tell("look up in a HashMap", FRAMES, || order.iter().filter(|nth| map.contains_key(nth)).count());
 
-    let mut hub: Hub<u32> = Hub::new(config(), 1);
+    let mut hub: Hub<u32, ()> = Hub::new(config(), 1);
     let conns = report.tell("admit and log in", CONNECTIONS, || enter(&mut hub));
     let now = entered(CONNECTIONS - 1);
     report.tell("a frame that is life", FRAMES, || {
         for nth in &order {
-            hub.handle::<()>(now, Input::Alive { conn: conns[*nth as usize] }).for_each(drop);
+            hub.handle(now, Input::Alive { conn: conns[*nth as usize] }).for_each(drop);
         }
     });
     report.tell("a message to another user", FRAMES / 10, || {
@@ -106,13 +106,13 @@ fn main() {
 
     rounds(&mut report);
     report.tell("tell everybody to come back", CONNECTIONS, || {
-        hub.handle::<()>(now, Input::Shutdown { within: millis(5_000), spread: millis(30_000) }).count()
+        hub.handle(now, Input::Shutdown { within: millis(5_000), spread: millis(30_000) }).count()
     });
 }
 
 /// The same heartbeat round with a timer for every deadline and with one every 10 ms.
 fn rounds(report: &mut Report) {
-    let mut punctual: Hub<u32> = Hub::new(config(), 1);
+    let mut punctual: Hub<u32, ()> = Hub::new(config(), 1);
     enter(&mut punctual);
     let mut coarse = punctual.clone();
     let (end, mut pinged) = (Instant::after(millis(50_000)), Vec::new());

@@ -23,7 +23,7 @@ struct Peer {
 
 pub struct Desk {
     origin: tokio::time::Instant,
-    hub: Hub<User>,
+    hub: Hub<User, Body>,
     peers: HashMap<ConnId, Peer>,
     /// Who wants to hear of everybody who comes and goes.
     watchers: BTreeSet<ConnId>,

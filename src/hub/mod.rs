@@ -16,12 +16,12 @@
 //! use heartline::Instant;
 //! use heartline::hub::{Action, Config, Hub, Input, Request};
 //!
-//! let mut hub: Hub<String> = Hub::new(Config::default(), 1);
+//! let mut hub: Hub<String, &str> = Hub::new(Config::default(), 1);
 //! let now = Instant::ORIGIN;
 //! let request = Request { origin: None, host: "example.org", protocols: &[] };
 //! let [ann, bob] = ["ann", "bob"].map(|name| {
 //!     let conn = hub.admit(now, &request).expect("admitted").conn;
-//!     hub.handle(now, Input::<_, &str>::Login { conn, user: name.into() }).for_each(drop);
+//!     hub.handle(now, Input::Login { conn, user: name.into() }).for_each(drop);
 //!     conn
 //! });
 //! let hello = Input::Relay { conn: ann, to: "bob".into(), message: "hello", volatile: false };
@@ -39,6 +39,7 @@ mod talk;
 mod timer;
 
 use core::borrow::Borrow;
+use core::marker::PhantomData;
 
 pub use actions::Actions;
 pub use admission::{Admission, Admitted, Denial, Denied, Origins, Request};
@@ -51,18 +52,20 @@ use machine::{Machine, Standing};
 
 /// Who is connected to a server.
 ///
-/// `K` names a user; several devices of one user are a key of user and device. `C` is where the config lives, as for
+/// `K` names a user; several devices of one user are a key of user and device. `M` is what is relayed. `C` is where the config lives, as for
 /// a [`Session`](crate::Session). A `now` earlier than one already seen counts as that one.
 #[derive(Clone, Debug)]
-pub struct Hub<K, C = Config> {
+pub struct Hub<K, M, C = Config> {
     config: C,
     machine: Machine<K>,
+    /// Messages pass through and are never held.
+    passes: PhantomData<fn(M) -> M>,
 }
 
-impl<K: Ord + Clone, C: Borrow<Config>> Hub<K, C> {
+impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
     /// A hub without connections. `seed` decides how clients are spread at a shutdown.
     pub fn new(config: C, seed: u64) -> Self {
-        Self { config, machine: Machine::new(seed) }
+        Self { config, machine: Machine::new(seed), passes: PhantomData }
     }
 
     /// Judges an upgrade request before it is answered. An admitted connection counts from now on, anonymous; if
@@ -75,7 +78,7 @@ impl<K: Ord + Clone, C: Borrow<Config>> Hub<K, C> {
     }
 
     /// Takes one input. Never fails and never panics.
-    pub fn handle<M>(&mut self, now: Instant, input: Input<K, M>) -> Actions<'_, K, M> {
+    pub fn handle(&mut self, now: Instant, input: Input<K, M>) -> Actions<'_, K, M> {
         let answers = self.machine.handle(self.config.borrow(), now, input);
         Actions::new(&mut self.machine, answers)
     }

@@ -48,7 +48,7 @@ pub fn plain() -> Settings {
 
 /// A hub, its clock, and everything it has said.
 pub struct Desk {
-    pub hub: Hub<Name>,
+    pub hub: Hub<Name, Name>,
     pub now: Instant,
     pub said: Vec<(Instant, Action)>,
 }

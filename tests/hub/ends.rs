@@ -92,7 +92,7 @@ fn a_close_handshake_that_takes_too_long_is_cut_short() {
 fn a_close_that_was_not_pulled_before_the_end_is_not_told_after_it() {
     let (mut desk, [ann]) = Desk::with(plain(), ["ann"]);
     let now = desk.now;
-    drop(desk.hub.handle::<&str>(now, heartline::hub::Input::Close { conn: ann, code: code(4000) }));
+    drop(desk.hub.handle(now, heartline::hub::Input::Close { conn: ann, code: code(4000) }));
     assert_eq!(desk.hub.deadline(), Some(desk.now), "something is owed");
     assert_eq!(desk.closed(ann), [offline("ann")]);
     assert_eq!(desk.hub.deadline(), None);

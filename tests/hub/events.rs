@@ -72,12 +72,12 @@ fn the_replies_of_a_connection_that_is_being_closed_are_none() {
 fn whoever_goes_and_comes_before_anybody_was_told_neither_went_nor_came() {
     let (mut desk, [ann]) = Desk::with(plain(), ["ann"]);
     let now = desk.now;
-    drop(desk.hub.handle::<&str>(now, hub::Input::Closed { conn: ann }));
+    drop(desk.hub.handle(now, hub::Input::Closed { conn: ann }));
     let conn = desk.admit();
     assert_eq!(desk.login(conn, "ann"), [Action::LoggedIn { conn, user: "ann" }]);
 
     let conn = desk.admit();
-    drop(desk.hub.handle::<&str>(now, hub::Input::Login { conn, user: "bob" }));
+    drop(desk.hub.handle(now, hub::Input::Login { conn, user: "bob" }));
     assert_eq!(desk.closed(conn), []);
     assert_eq!(desk.hub.deadline(), Some(desk.now.saturating_add(seconds(10))), "only the timer of the login is left");
 }
@@ -106,8 +106,8 @@ fn whoever_left_is_told_before_whoever_came() {
     let (mut desk, [zoe]) = Desk::with(plain(), ["zoe"]);
     let conn = desk.admit();
     let now = desk.now;
-    drop(desk.hub.handle::<&str>(now, hub::Input::Login { conn, user: "ann" }));
-    drop(desk.hub.handle::<&str>(now, hub::Input::Closed { conn: zoe }));
+    drop(desk.hub.handle(now, hub::Input::Login { conn, user: "ann" }));
+    drop(desk.hub.handle(now, hub::Input::Closed { conn: zoe }));
     assert_eq!(desk.timer(), [offline("zoe"), online("ann")]);
 }
 

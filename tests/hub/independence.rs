@@ -19,7 +19,7 @@ const LONER: User = 9;
 type Seen = Vec<Action<User, (Message, Vec<usize>)>>;
 
 struct Run {
-    hub: Hub<User>,
+    hub: Hub<User, Message>,
     /// The steps that admitted somebody, in order.
     slots: Vec<usize>,
     ids: BTreeMap<usize, ConnId>,

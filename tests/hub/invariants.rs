@@ -60,7 +60,7 @@ impl Watch {
     }
 
     /// Looks at the hub between two steps.
-    pub fn hub(&self, hub: &Hub<User>) {
+    pub fn hub(&self, hub: &Hub<User, Message>) {
         let conns: BTreeSet<_> = hub.online().map(|(_, conn)| conn).collect();
         assert_eq!(conns.len(), hub.online().len(), "a connection is one user's");
         for (user, conn) in hub.online() {
@@ -73,7 +73,7 @@ impl Watch {
 
     /// Looks at a hub whose timer was just called and everything pulled: who was told to be online is, and the
     /// next deadline is in the future.
-    pub fn settled(&self, hub: &Hub<User>, now: Instant) {
+    pub fn settled(&self, hub: &Hub<User, Message>, now: Instant) {
         assert!(hub.deadline().is_none_or(|due| due > now), "{:?} is not after {now:?}", hub.deadline());
         let told = self.told.iter().filter_map(|(user, is)| is.then_some(user));
         assert!(told.eq(hub.online().map(|(user, _)| user)));

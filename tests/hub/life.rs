@@ -151,8 +151,8 @@ fn a_connection_that_is_being_closed_is_not_pinged_or_answered_any_more() {
     let (mut desk, [ann]) = Desk::with(watched(), ["ann"]);
     desk.sleep(seconds(20));
     let now = desk.now;
-    drop(desk.hub.handle::<&str>(now, heartline::hub::Input::Timer));
-    drop(desk.hub.handle::<&str>(now, heartline::hub::Input::Ping { conn: ann }));
+    drop(desk.hub.handle(now, heartline::hub::Input::Timer));
+    drop(desk.hub.handle(now, heartline::hub::Input::Ping { conn: ann }));
     let said = desk.input(Input::Close { conn: ann, code: code(4000) });
     assert_eq!(said, [close(ann, 4000), offline("ann")], "the ping and the pong are withdrawn");
     assert_eq!(desk.run(seconds(60)), [(at(25_000), Action::Abort { conn: ann })]);

@@ -23,7 +23,7 @@ enum Moving {
 }
 
 pub struct Network {
-    pub hub: Hub<Name>,
+    pub hub: Hub<Name, Name>,
     pub clients: Vec<Client>,
     pub now: Instant,
     moving: VecDeque<Moving>,

@@ -11,7 +11,7 @@ use crate::invariants::Watch;
 use crate::model::{Message, Model};
 
 struct Both {
-    hub: Hub<User>,
+    hub: Hub<User, Message>,
     model: Model,
     watch: Watch,
     now: Instant,
@@ -131,7 +131,7 @@ impl Both {
     /// Pulls everything; nothing that was owed is more than the connections there can be.
     fn finish(&mut self) {
         let most = 5 * self.hub.config().max_connections as usize + 1;
-        let owed = self.hub.clone().handle::<Message>(self.now, Input::Timer).count();
+        let owed = self.hub.clone().handle(self.now, Input::Timer).count();
         assert!(owed <= most, "{owed} actions owed");
         self.handle(self.now, &Input::Timer, usize::MAX);
         self.compare();

@@ -148,7 +148,7 @@ fn network<const N: usize>(paths: [&str; N]) -> Network<Screens> {
     network
 }
 
-fn hub(network: &Network<Screens>) -> &hub::Hub<Party> {
+fn hub(network: &Network<Screens>) -> &hub::Hub<Party, String> {
     &network.server.as_ref().expect("a server").desk.hub
 }
 

@@ -33,7 +33,7 @@ pub enum Out {
 
 /// What a protocol says to and through its hub.
 pub struct Desk<K> {
-    pub hub: Hub<K>,
+    pub hub: Hub<K, String>,
     pub now: Instant,
     /// Every text that arrived, with its connection.
     pub heard: Notebook<(ConnId, String)>,
