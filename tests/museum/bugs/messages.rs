@@ -33,7 +33,7 @@ pub const BUGS: &[Bug] = &[
         "machine.outbox.accept(&config.outbox, machine.now, outgoing)?;",
         "machine.outbox.accept(&config.outbox, machine.now, outgoing).inspect_err(|_| {
              let until = crate::time::Deadline::at(machine.now);
-             machine.stop = Some(crate::machine::Stop { until, code: CloseCode::GOING_AWAY });
+             machine.stop = Some(crate::machine::Stop { until, code: crate::CloseCode::GOING_AWAY });
          })?;",
         "closing::a_full_queue_refuses_the_message_and_leaves_the_connection_alone",
     ),
