@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::time::Instant;
 
 #[path = "hub/bugs/mod.rs"]
 mod bugs;
@@ -15,7 +14,7 @@ mod bugs;
 mod workshop;
 
 use bugs::Bug;
-use workshop::{Workshop, complaint, has_failed, read, root};
+use workshop::{Mutation, read, root};
 
 /// The server's part of the museum, and the hub's clauses.
 fn breakable() -> BTreeSet<String> {
@@ -51,13 +50,17 @@ fn tests() -> BTreeMap<String, String> {
     tests
 }
 
+fn mutations() -> Vec<Mutation> {
+    let mutation = |&Bug { breaks, file, find, put, caught_by }: &Bug| {
+        let breaks = breaks.to_string();
+        Mutation { breaks, file, find, put, caught_by }
+    };
+    bugs::all().map(mutation).collect()
+}
+
 #[test]
 fn every_bug_fits_the_source_exactly_once() {
-    for Bug { breaks, file, find, put, .. } in bugs::all() {
-        let times = read(root().join(file)).matches(find).count();
-        assert_eq!(times, 1, "{breaks}: {file} has {times} of: {find}");
-        assert_ne!(find, put, "{breaks}: nothing changes");
-    }
+    workshop::fit_exactly_once(&mutations());
 }
 
 #[test]
@@ -79,24 +82,5 @@ fn every_clause_has_its_bug_and_every_exhibit_test_its_own() {
 #[test]
 #[ignore = "compiles the crate once for every bug"]
 fn every_bug_that_is_put_in_is_caught() {
-    let start = Instant::now();
-    let workshop = Workshop::set_up("hub", &["proptest", "allocation-counter"]);
-    let said = workshop.test(&[]);
-    for bug in bugs::all() {
-        assert!(said.contains(&format!("test {} ... ok\n", bug.caught_by)), "without any bug:\n{said}");
-    }
-    println!("without any bug: all pass, {:.1} s", start.elapsed().as_secs_f32());
-    let mut missed = Vec::new();
-    for bug in bugs::all() {
-        let began = Instant::now();
-        let said = workshop.put_back(bug.file, bug.find, bug.put, bug.caught_by);
-        let caught = has_failed(&said, bug.caught_by);
-        let (verdict, took) = (if caught { "caught by" } else { "MISSED by" }, began.elapsed().as_secs_f32());
-        println!("{:>3}  {verdict} {}, {took:.1} s\n       {}", bug.breaks, bug.caught_by, complaint(&said));
-        if !caught {
-            missed.push(format!("{} with `{}`:\n{said}", bug.breaks, bug.put));
-        }
-    }
-    println!("{} bugs, {} missed, {:.0} s", bugs::all().count(), missed.len(), start.elapsed().as_secs_f32());
-    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    workshop::hunt("hub", &["proptest", "allocation-counter"], &mutations());
 }
