@@ -51,14 +51,15 @@ impl<K: Ord + Clone> Machine<K> {
 
     /// The connection, if what it says still counts; anything else is counted.
     fn live(&mut self, conn: ConnId) -> Option<&mut Conn<K>> {
-        let minted = self.conns.minted(conn);
-        match self.conns.get_mut(conn) {
-            Some(found) if matches!(found.standing, Standing::Anonymous { .. } | Standing::User(_)) => Some(found),
-            _ => {
-                count(if minted { &mut self.stats.stale } else { &mut self.stats.ignored });
-                None
-            }
+        if !self.conns.get(conn).is_some_and(|found| found.standing.is_live()) {
+            self.misplaced(conn);
+            return None;
         }
+        self.conns.get_mut(conn)
+    }
+
+    fn misplaced(&mut self, conn: ConnId) {
+        count(if self.conns.minted(conn) { &mut self.stats.stale } else { &mut self.stats.ignored });
     }
 
     /// A frame arrived: proof of life, in constant time.
@@ -190,8 +191,7 @@ impl<K: Ord + Clone> Machine<K> {
             self.leave(conn);
             self.forget(conn);
         } else {
-            let minted = self.conns.minted(conn);
-            count(if minted { &mut self.stats.stale } else { &mut self.stats.ignored });
+            self.misplaced(conn);
         }
     }
 
@@ -200,8 +200,7 @@ impl<K: Ord + Clone> Machine<K> {
         self.shutdown = Some(self.shutdown.map_or(by, |until| until.min(by)));
         let ids: Vec<_> = self.conns.ids().collect();
         for conn in ids {
-            let open = self.conns.get(conn).map(|found| &found.standing);
-            if matches!(open, Some(Standing::Anonymous { .. } | Standing::User(_))) {
+            if self.conns.get(conn).is_some_and(|found| found.standing.is_live()) {
                 let wait = Duration::from_nanos(between(0, nanos(spread), self.random.next()));
                 self.close(config, conn, CloseCode::SERVICE_RESTART, Some(wait));
             }

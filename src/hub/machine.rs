@@ -32,6 +32,13 @@ pub(super) enum Standing<K> {
     Gone,
 }
 
+impl<K> Standing<K> {
+    /// What the connection says counts.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self, Self::Anonymous { .. } | Self::User(_))
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Conn<K> {
     pub(super) standing: Standing<K>,

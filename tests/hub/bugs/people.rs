@@ -110,8 +110,8 @@ pub const BUGS: &[Bug] = &[
     bug(
         "U5",
         INPUTS,
-        "Some(found) if matches!(found.standing, Standing::Anonymous { .. } | Standing::User(_)) => Some(found),",
-        "Some(found) => Some(found),",
+        "if !self.conns.get(conn).is_some_and(|found| found.standing.is_live()) {",
+        "if self.conns.get(conn).is_none() {",
         "ends::what_a_replaced_connection_says_has_no_effect_and_is_counted",
     ),
     // The name is free only when the connection is gone.
