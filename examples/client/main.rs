@@ -29,18 +29,5 @@ mod witness;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let result = match (arguments.next(), arguments.next()) {
-        (None, _) => tour::run(driver::spawn),
-        (Some(url), None) => interactive::run(url, driver::spawn),
-        _ => Err(std::io::Error::other("one argument at most, and that is the URL")),
-    };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    interactive::choose(|| tour::run(driver::spawn), |url| interactive::run(url, driver::spawn))
 }

@@ -2,6 +2,7 @@
 //! tells how the session is.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant as Clock};
@@ -18,6 +19,24 @@ use crate::losses;
 
 /// How long the rest may take after the end of the input.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// The tour if there is no argument, the client if there is one. Either says whether all went well.
+pub fn choose(tour: impl FnOnce() -> io::Result<bool>, client: impl FnOnce(String) -> io::Result<bool>) -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let result = match (arguments.next(), arguments.next()) {
+        (None, _) => tour(),
+        (Some(url), None) => client(url),
+        _ => Err(io::Error::other("one argument at most, and that is the URL")),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// Runs until the input ends and everything is sent, or the session is stopped. True if nothing went wrong.
 pub fn run<R: Running + 'static>(

@@ -35,20 +35,7 @@ use heartline::{Config, Input};
 use app::{App, Say};
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let result = match (arguments.next(), arguments.next()) {
-        (None, _) => tour::run(driver::spawn),
-        (Some(url), None) => interactive::run(url, spawn_with_ctrl_c),
-        _ => Err(io::Error::other("one argument at most, and that is the URL")),
-    };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    interactive::choose(|| tour::run(driver::spawn), |url| interactive::run(url, spawn_with_ctrl_c))
 }
 
 /// The first Ctrl-C sends the rest and closes; the second one does not wait for that.
