@@ -1,6 +1,6 @@
 //! What a hub costs with many connections: entering, frames, one round of the heartbeat, a broadcast, a shutdown.
 //!
-//! Each step is done once over all connections and told per connection; the figures are ratios to the first line, a
+//! Each step is done once over all connections and reported per connection; the figures are ratios to the first line, a
 //! lookup in a `HashMap`, the least that a server does for each frame.
 //!
 //! ```text
@@ -9,10 +9,11 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::time::{Duration, Instant as Clock};
+use std::time::{Duration, Instant};
 
+use heartline::heartbeat::{HeartbeatConfig, HeartbeatMode};
 use heartline::hub::{Action, Admission, Config, Hub, Input, Origins, Request, Settings};
-use heartline::{ConnId, Instant, Pulse, Rhythm};
+use heartline::{ConnId, Timestamp};
 
 const CONNECTIONS: u32 = 100_000;
 const FRAMES: u32 = 10_000_000;
@@ -22,12 +23,12 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Tells what one of `times` costs, in nanoseconds and beside the first figure told.
+/// Reports what one of `times` costs, in nanoseconds and as a ratio to the first figure.
 struct Report(Option<f64>);
 
 impl Report {
-    fn tell<T>(&mut self, name: &str, times: u32, work: impl FnOnce() -> T) -> T {
-        let start = Clock::now();
+    fn measure<T>(&mut self, name: &str, times: u32, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
         let result = black_box(work());
         let took = start.elapsed();
         let each = took.as_secs_f64() * 1e9 / f64::from(times);
@@ -38,20 +39,20 @@ impl Report {
 }
 
 fn config() -> Config {
-    let rhythm = Rhythm::WhenIdle { interval: millis(25_000), timeout: millis(10_000) };
+    let mode = HeartbeatMode::WhenIdle { interval: millis(25_000), timeout: millis(10_000) };
     let settings = Settings {
         admission: Admission { origins: Origins::Any, ..Admission::default() },
         max_connections: CONNECTIONS,
         max_anonymous: CONNECTIONS,
-        heartbeat: Pulse { rhythm, slow_after: None, late_tolerance: millis(5_000) },
+        heartbeat: HeartbeatConfig { mode, slow_after: None, late_tolerance: millis(5_000) },
         ..Settings::default()
     };
     Config::new(settings).expect("a valid config")
 }
 
 /// Spread over the interval, as connections that came one after another.
-fn entered(nth: u32) -> Instant {
-    Instant::after(millis(25_000) * nth / CONNECTIONS)
+fn entered(nth: u32) -> Timestamp {
+    Timestamp::after(millis(25_000) * nth / CONNECTIONS)
 }
 
 fn enter(hub: &mut Hub<u32, ()>) -> Vec<ConnId> {
@@ -65,9 +66,9 @@ fn enter(hub: &mut Hub<u32, ()>) -> Vec<ConnId> {
 }
 
 /// One timer, and every client that it pings answers at once; how many these are.
-fn beat(hub: &mut Hub<u32, ()>, now: Instant, pinged: &mut Vec<ConnId>) -> usize {
+fn beat(hub: &mut Hub<u32, ()>, now: Timestamp, pinged: &mut Vec<ConnId>) -> usize {
     pinged.extend(hub.handle(now, Input::Timer).filter_map(|action| match action {
-        Action::Ping { conn } => Some(conn),
+        Action::Ping { conn, .. } => Some(conn),
         _ => None,
     }));
     let pings = pinged.len();
@@ -82,30 +83,30 @@ fn main() {
     let map: HashMap<u32, u64> = (0..CONNECTIONS).map(|nth| (nth, 0)).collect();
     // A stride that is prime to the number of connections, so that no two in a row are neighbours.
     let order: Vec<u32> = (0..FRAMES).map(|nth| nth.wrapping_mul(7919) % CONNECTIONS).collect();
-    report.tell("look up in a HashMap", FRAMES, || order.iter().filter(|nth| map.contains_key(nth)).count());
+    report.measure("look up in a HashMap", FRAMES, || order.iter().filter(|nth| map.contains_key(nth)).count());
 
     let mut hub: Hub<u32, ()> = Hub::new(config(), 1);
-    let conns = report.tell("admit and log in", CONNECTIONS, || enter(&mut hub));
+    let conns = report.measure("admit and log in", CONNECTIONS, || enter(&mut hub));
     let now = entered(CONNECTIONS - 1);
-    report.tell("a frame that is life", FRAMES, || {
+    report.measure("a frame that is only a sign of life", FRAMES, || {
         for nth in &order {
             hub.handle(now, Input::Alive { conn: conns[*nth as usize] }).for_each(drop);
         }
     });
-    report.tell("a message to another user", FRAMES / 10, || {
+    report.measure("a message to another user", FRAMES / 10, || {
         for nth in order.iter().take(FRAMES as usize / 10) {
             let to = CONNECTIONS - 1 - nth;
             let relay = Input::Relay { conn: conns[*nth as usize], to, message: (), volatile: false };
             assert_eq!(black_box(hub.handle(now, relay)).count(), 2);
         }
     });
-    report.tell("a broadcast, for each recipient", CONNECTIONS, || {
+    report.measure("a broadcast, for each recipient", CONNECTIONS, || {
         let news = Input::Broadcast { from: None, except: Vec::new(), message: (), volatile: false };
         hub.handle(now, news).count()
     });
 
     rounds(&mut report);
-    report.tell("tell everybody to come back", CONNECTIONS, || {
+    report.measure("a shutdown", CONNECTIONS, || {
         hub.handle(now, Input::Shutdown { within: millis(5_000), spread: millis(30_000) }).count()
     });
 }
@@ -115,8 +116,8 @@ fn rounds(report: &mut Report) {
     let mut punctual: Hub<u32, ()> = Hub::new(config(), 1);
     enter(&mut punctual);
     let mut coarse = punctual.clone();
-    let (end, mut pinged) = (Instant::after(millis(50_000)), Vec::new());
-    let (timers, pings) = report.tell("a heartbeat round, timers on the dot", CONNECTIONS, || {
+    let (end, mut pinged) = (Timestamp::after(millis(50_000)), Vec::new());
+    let (timers, pings) = report.measure("a heartbeat round, timers on time", CONNECTIONS, || {
         let (mut timers, mut pings) = (0, 0);
         while let Some(due) = punctual.deadline().filter(|due| *due < end) {
             timers += 1;
@@ -125,8 +126,8 @@ fn rounds(report: &mut Report) {
         (timers, pings)
     });
     println!("{:<40} {timers} timers, {pings} pings", "");
-    let pings = report.tell("a heartbeat round, a timer each 10 ms", CONNECTIONS, || {
-        let ticks = (1..=5_000).map(|tick| Instant::after(millis(10 * tick)));
+    let pings = report.measure("a heartbeat round, a timer each 10 ms", CONNECTIONS, || {
+        let ticks = (1..=5_000).map(|tick| Timestamp::after(millis(10 * tick)));
         ticks.map(|now| beat(&mut coarse, now, &mut pinged)).sum::<usize>()
     });
     println!("{:<40} 5000 timers, {pings} pings", "");

@@ -6,14 +6,14 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use heartline::{Action, Config, Input, Instant, Outgoing, Session};
+use heartline::{Action, Config, ConnId, Input, Outgoing, Session, Timestamp};
 use tungstenite::Message;
 
-fn open(config: &Config) -> (Session<Message, &Config>, heartline::ConnId) {
+fn open<M>(config: &Config) -> (Session<M, &Config>, ConnId) {
     let mut session = Session::new(config, 1);
-    session.handle(Instant::ORIGIN, Input::Connect).for_each(drop);
+    session.handle(Timestamp::ORIGIN, Input::Connect).for_each(drop);
     let conn = session.conn().expect("a dial is under way");
-    session.handle(Instant::ORIGIN, Input::Opened { conn }).for_each(drop);
+    session.handle(Timestamp::ORIGIN, Input::Opened { conn }).for_each(drop);
     (session, conn)
 }
 
@@ -21,9 +21,9 @@ fn open(config: &Config) -> (Session<Message, &Config>, heartline::ConnId) {
 struct Clock(u64);
 
 impl Clock {
-    fn tick(&mut self) -> Instant {
+    fn tick(&mut self) -> Timestamp {
         self.0 += 1_000;
-        Instant::from_nanos(self.0)
+        Timestamp::from_nanos(self.0)
     }
 }
 
@@ -32,18 +32,29 @@ fn inbound(criterion: &mut Criterion) {
     let message = Message::text("sixteen bytes !!");
 
     group.bench_function("store a timestamp", |bencher| {
-        let (mut clock, mut last) = (Clock(0), Instant::ORIGIN);
+        let (mut clock, mut last) = (Clock(0), Timestamp::ORIGIN);
         bencher.iter(|| {
             last = clock.tick();
             black_box(&mut last);
         });
     });
     group.bench_function("move the message through a closure", |bencher| {
-        let (mut clock, mut last, mut kept) = (Clock(0), Instant::ORIGIN, Some(message.clone()));
+        let (mut clock, mut last, mut kept) = (Clock(0), Timestamp::ORIGIN, Some(message.clone()));
         bencher.iter(|| {
             last = clock.tick();
             black_box(&mut last);
             kept = black_box(kept.take());
+        });
+    });
+    group.bench_function("session, received", |bencher| {
+        let config = Config::default();
+        let (mut session, conn) = open::<Message>(&config);
+        let (mut clock, mut kept) = (Clock(0), Some(message.clone()));
+        bencher.iter(|| {
+            let message = kept.take();
+            if session.received(clock.tick(), conn) {
+                kept = black_box(message);
+            }
         });
     });
     group.bench_function("session, message to Deliver", |bencher| {
@@ -72,18 +83,18 @@ fn outbound(criterion: &mut Criterion) {
             black_box(queue.pop_front())
         });
     });
-    group.bench_function("session, send to Committed", |bencher| {
+    group.bench_function("session, send to Transmitted", |bencher| {
         let config = Config::default();
-        let mut session: Session<u64, &Config> = Session::new(&config, 1);
-        session.handle(Instant::ORIGIN, Input::Connect).for_each(drop);
-        let conn = session.conn().expect("a dial is under way");
-        session.handle(Instant::ORIGIN, Input::Opened { conn }).for_each(drop);
+        let (mut session, _) = open(&config);
         let mut clock = Clock(0);
         bencher.iter(|| {
             let now = clock.tick();
-            session.send(now, Outgoing::once(black_box(7), 8)).expect("there is room");
-            black_box(session.transmit(now));
-            session.handle(now, Input::Timer).for_each(drop);
+            session.send(now, Outgoing::at_most_once(black_box(7), 8)).expect("there is room");
+            if let Some(transmit) = session.transmit(now) {
+                let id = black_box(transmit).id;
+                session.sent(now, id);
+            }
+            black_box(session.next_action());
         });
     });
     group.finish();

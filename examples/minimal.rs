@@ -1,152 +1,199 @@
-//! The smallest driver that is correct: one thread, `ws://` only, and a blocking socket whose read timeout is
-//! the tick. The README shows its loop; `client` and `tokio_client` are the ones to copy.
+//! The smallest driver that is correct: one thread, `ws://` only, and a blocking socket whose timeout is the tick. The
+//! README shows its loop; `client` and `tokio_client` are the ones to copy.
 //!
 //! `cargo run --example minimal -- ws://HOST:PORT/PATH` sends one line and prints what comes back.
 
-use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use heartline::{
-    Action, CloseCode, Closed, Config, ConnId, Input, Instant, Loss, Outgoing, Refusal, Refused, Session, State,
-    Transport, Unsent,
-};
+use heartline::loss::TransportError;
+use heartline::message::Refusal;
+use heartline::{Action, Config, ConnId, Input, Loss, Outgoing, Session, State, Timestamp};
 use tungstenite::{Error, HandshakeError, Message, WebSocket, http::Uri, protocol::CloseFrame};
 
 const TICK: Duration = Duration::from_millis(20);
 
 // the loop
 /// Runs a session until `outbox` is dropped and everything is sent.
-pub fn run(url: &str, seed: u64, outbox: &Receiver<Outgoing<Message>>, mut tell: impl FnMut(Action<Message>)) {
-    let origin = std::time::Instant::now();
-    let now = || Instant::after(origin.elapsed());
-    let mut session: Session<Message> = Session::new(Config::default(), seed);
-    let (mut inputs, mut socket, mut held) = (VecDeque::from([Input::Connect]), None, None);
-    while session.state() != State::Closed {
-        while let Some(input) = inputs.pop_front() {
-            for action in session.handle(now(), input) {
-                match (action, &mut socket) {
-                    (Action::Connect { conn, .. }, _) => match dial(url) {
-                        Ok(open) => (socket, _) = (Some(open), inputs.push_back(Input::Opened { conn })),
-                        Err(closed) => inputs.push_back(Input::Closed { conn, closed }),
-                    },
-                    (Action::Abort { .. }, _) => socket = None,
-                    (Action::Ping { .. }, Some(open)) => _ = open.send(Message::Ping(Vec::new().into())),
-                    (Action::Close { code, .. }, Some(open)) => _ = open.close(Some(frame(code))),
-                    (action, _) => tell(action), // Deliver, Event, ScheduleReconnect, Outcome
-                }
+pub fn run(url: &str, seed: u64, outbox: &Receiver<Outgoing<Message>>, on_action: impl FnMut(Action<Message>)) {
+    let session = Session::new(Config::default(), seed);
+    let (origin, now) = (Instant::now(), Timestamp::ORIGIN);
+    let mut driver = Driver { url, session, socket: None, held: None, origin, now, on_action };
+    driver.handle(Input::Connect);
+    while driver.session.state() != State::Closed {
+        driver.read_clock(); // what has arrived by now is in time
+        driver.read(); // for a tick at most
+        driver.handle(Input::Timer); // early calls are harmless
+        if !driver.accept(outbox) {
+            driver.handle(Input::close_within(100 * TICK)); // duplicates are harmless
+        }
+        driver.write();
+    }
+}
+
+struct Driver<'a, F> {
+    url: &'a str,
+    session: Session<Message>,
+    socket: Option<Socket>,
+    held: Option<Outgoing<Message>>,
+    origin: Instant,
+    now: Timestamp,
+    on_action: F,
+}
+
+impl<F: FnMut(Action<Message>)> Driver<'_, F> {
+    /// Hands the session an input, then carries out everything it asks for.
+    fn handle(&mut self, input: Input<Message>) {
+        let mut next = self.session.handle(self.now, input).next();
+        while let Some(action) = next {
+            match action {
+                Action::Connect { conn, .. } => self.dial(conn),
+                Action::Abort { .. } => self.socket = None,
+                Action::Ping { token, .. } => self.control(ping(token)),
+                Action::Close { code, .. } => self.control(close(code.get())),
+                other => (self.on_action)(other), // a message, an event, a scheduled dial, an outcome
             }
+            next = self.session.next_action();
         }
-        match (session.conn(), &mut socket) {
-            (Some(conn), Some(open)) => inputs.extend(read(conn, open)), // waits for a tick at most
-            _ => std::thread::sleep(TICK),
+    }
+
+    fn read(&mut self) {
+        let (Some(conn), Some(socket)) = (self.session.conn(), &mut self.socket) else { return sleep(TICK) };
+        match socket.read() {
+            Ok(Message::Ping(_)) => self.handle(Input::Alive { conn }), // tungstenite answers it
+            Ok(Message::Pong(payload)) => self.handle(pong(conn, &payload)),
+            Ok(Message::Close(frame)) => {
+                _ = socket.flush(); // tungstenite has the answer ready
+                self.end(conn, Loss::Close(frame.map_or(1005, |frame| frame.code.into())));
+            }
+            Ok(message) => self.handle(Input::Message { conn, message }),
+            Err(error) if is_slow(&error) => {}
+            Err(error) => self.end(conn, loss(&error)),
         }
-        if matches!(inputs.back(), Some(Input::Closed { .. })) {
-            socket = None;
-        }
-        inputs.push_back(Input::Timer); // behind what was read; an early timer does no harm
-        inputs.extend(accept(&mut session, now(), outbox, &mut held));
-        while let Some(open) = socket.as_mut().and_then(flushed) {
-            let Some(transmit) = session.transmit(now()) else { break };
-            if let Err(why) = write(open, transmit.message.clone()) {
-                session.unsent(now(), transmit, why);
-                break; // a broken connection says so at the next read
+    }
+
+    fn write(&mut self) {
+        while let Some(socket) = &mut self.socket {
+            if socket.flush().is_err() {
+                return; // full; or broken, as the next read reports
+            }
+            let Some(transmit) = self.session.transmit(self.now) else { return };
+            let id = transmit.id;
+            match socket.write(transmit.message.clone()) {
+                Ok(()) => self.session.sent(self.now, id),
+                Err(error) if is_slow(&error) => self.session.sent(self.now, id), // in the codec's buffer
+                Err(Error::Capacity(_)) => self.session.rejected(self.now, id),
+                Err(_) => return, // not sent, so the session still has it
             }
         }
     }
 }
 // the end of the loop
 
+impl<F: FnMut(Action<Message>)> Driver<'_, F> {
+    /// The time moves only here, so that no deadline passes between reading and the timer.
+    fn read_clock(&mut self) {
+        self.now = Timestamp::after(self.origin.elapsed());
+    }
+
+    fn dial(&mut self, conn: ConnId) {
+        let dialled = dial(self.url);
+        self.read_clock();
+        match dialled {
+            Ok(socket) => {
+                self.socket = Some(socket);
+                self.handle(Input::Opened { conn });
+            }
+            Err(loss) => self.end(conn, loss),
+        }
+    }
+
+    fn end(&mut self, conn: ConnId, loss: Loss) {
+        self.socket = None;
+        self.handle(Input::closed(conn, loss));
+    }
+
+    /// If it cannot be written, the next read reports it.
+    fn control(&mut self, frame: Message) {
+        _ = self.socket.as_mut().map(|socket| socket.send(frame));
+    }
+
+    /// Takes from the channel while the session has room; what it refuses for now is held, and the channel with it.
+    /// False once the channel is closed and empty.
+    fn accept(&mut self, outbox: &Receiver<Outgoing<Message>>) -> bool {
+        loop {
+            let outgoing = match self.held.take().map_or_else(|| outbox.try_recv(), Ok) {
+                Ok(outgoing) => outgoing,
+                Err(error) => return error == TryRecvError::Empty,
+            };
+            match self.session.send(self.now, outgoing) {
+                Ok(_) => {}
+                Err(refused) if refused.reason == Refusal::Full => {
+                    self.held = Some(refused.outgoing);
+                    return true;
+                }
+                Err(refused) => eprintln!("{refused}"),
+            }
+        }
+    }
+}
+
 type Socket = WebSocket<TcpStream>;
 
 /// Each step of a dial gets its share of `connect_timeout`: this thread has nobody to interrupt it.
-fn dial(url: &str) -> Result<Socket, Closed> {
-    let failed = |transport| Closed::from(Loss::Transport(transport));
-    let uri: Uri = url.parse().map_err(|_| failed(Transport::Address))?;
-    let host = uri.host().filter(|_| uri.scheme_str() == Some("ws")).ok_or(failed(Transport::Address))?;
+fn dial(url: &str) -> Result<Socket, Loss> {
+    let failed = Loss::Transport;
+    let uri: Uri = url.parse().map_err(|_| failed(TransportError::Address))?;
+    let host = uri.host().filter(|_| uri.scheme_str() == Some("ws")).ok_or(failed(TransportError::Address))?;
     let addresses = (host.trim_matches(['[', ']']), uri.port_u16().unwrap_or(80)).to_socket_addrs();
-    let addresses: Vec<_> = addresses.map_err(|_| failed(Transport::Resolve))?.collect();
+    let addresses: Vec<_> = addresses.map_err(|_| failed(TransportError::Resolve))?.collect();
     let share = Config::default().connect_timeout / (2 + addresses.len() as u32);
     let stream = addresses.iter().find_map(|address| TcpStream::connect_timeout(address, share).ok());
-    let stream = stream.ok_or(failed(Transport::Connect))?;
-    let patience = stream.set_read_timeout(Some(share)).and(stream.set_write_timeout(Some(share)));
-    patience.map_err(|_| failed(Transport::Io))?;
+    let stream = stream.ok_or(failed(TransportError::Connect))?;
+    let wait = |stream: &TcpStream, time| {
+        let result = stream.set_read_timeout(Some(time)).and(stream.set_write_timeout(Some(time)));
+        result.map_err(|_| failed(TransportError::Io))
+    };
+    wait(&stream, share)?;
     let (socket, _) = tungstenite::client(url, stream).map_err(|error| match error {
-        HandshakeError::Failure(error) => Closed::from(loss(&error)),
-        HandshakeError::Interrupted(_) => Loss::ConnectTimeout.into(),
+        HandshakeError::Failure(error) => loss(&error),
+        HandshakeError::Interrupted(_) => Loss::ConnectTimeout,
     })?;
-    socket.get_ref().set_read_timeout(Some(TICK)).map_err(|_| failed(Transport::Io))?;
+    wait(socket.get_ref(), TICK)?;
     Ok(socket)
 }
 
-/// The next input from the socket, if one comes within a tick.
-fn read(conn: ConnId, socket: &mut Socket) -> Option<Input<Message>> {
-    match socket.read() {
-        Ok(Message::Pong(_)) => Some(Input::Pong { conn }),
-        Ok(Message::Ping(_) | Message::Frame(_)) => Some(Input::Alive { conn }), // tungstenite answers it
-        Ok(Message::Close(frame)) => {
-            _ = socket.flush(); // tungstenite has the answer ready
-            let code = frame.map_or(1005, |frame| frame.code.into());
-            Some(Input::Closed { conn, closed: Loss::Close(code).into() })
-        }
-        Ok(message) => Some(Input::Message { conn, message }),
-        Err(error) if is_slow(&error) => None,
-        Err(error) => Some(Input::Closed { conn, closed: loss(&error).into() }),
+fn ping(token: u32) -> Message {
+    Message::Ping(token.to_be_bytes().to_vec().into())
+}
+
+fn pong(conn: ConnId, payload: &[u8]) -> Input<Message> {
+    match payload.try_into() {
+        Ok(token) => Input::Pong { conn, token: Some(u32::from_be_bytes(token)) },
+        Err(_) => Input::Alive { conn }, // not an answer to one of ours
     }
 }
 
-/// Takes from the channel while the session has room; what it refuses for now is held, and the channel with it.
-fn accept(
-    session: &mut Session<Message>,
-    now: Instant,
-    outbox: &Receiver<Outgoing<Message>>,
-    held: &mut Option<Outgoing<Message>>,
-) -> Option<Input<Message>> {
-    loop {
-        match held.take().map_or_else(|| outbox.try_recv(), Ok).map(|outgoing| session.send(now, outgoing)) {
-            Ok(Ok(_)) => {}
-            Ok(Err(Refused { reason: Refusal::Full, outgoing })) => {
-                *held = Some(outgoing);
-                return None;
-            }
-            Ok(Err(refused)) => eprintln!("{refused}"),
-            Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => return Some(Input::close_within(100 * TICK)),
-        }
-    }
+fn close(code: u16) -> Message {
+    Message::Close(Some(CloseFrame { code: code.into(), reason: "".into() }))
 }
 
-/// The socket, if everything written to it is out.
-fn flushed(socket: &mut Socket) -> Option<&mut Socket> {
-    socket.flush().is_ok().then_some(socket)
-}
-
-/// A write that runs out of time has taken the message: it is in the codec's buffer.
-fn write(socket: &mut Socket, message: Message) -> Result<(), Unsent> {
-    match socket.write(message) {
-        Err(Error::Capacity(_)) => Err(Unsent::Rejected),
-        Err(error) if !is_slow(&error) => Err(Unsent::Full),
-        _ => Ok(()),
-    }
-}
-
+/// Nothing came, or not everything went out, for now. A suspended process is interrupted when it goes on.
 fn is_slow(error: &Error) -> bool {
-    matches!(error, Error::Io(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+    use ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error, Error::Io(error) if matches!(error.kind(), Interrupted | TimedOut | WouldBlock))
 }
 
 fn loss(error: &Error) -> Loss {
     match error {
         Error::Http(response) => Loss::Status(response.status().as_u16()),
-        Error::Url(_) => Loss::Transport(Transport::Address),
-        Error::Protocol(_) | Error::Utf8(_) | Error::Capacity(_) => Loss::Transport(Transport::Protocol),
-        _ => Loss::Transport(Transport::Io),
+        Error::Url(_) => Loss::Transport(TransportError::Address),
+        Error::Protocol(_) | Error::Utf8(_) | Error::Capacity(_) => Loss::Transport(TransportError::Protocol),
+        _ => Loss::Transport(TransportError::Io),
     }
-}
-
-fn frame(code: CloseCode) -> CloseFrame {
-    CloseFrame { code: code.get().into(), reason: "".into() }
 }
 
 // Tests take the driver as a module, without its main.
@@ -157,7 +204,7 @@ fn main() {
         std::process::exit(2);
     };
     let (outbox, messages) = channel();
-    _ = outbox.send(Outgoing::once(Message::text("hello"), 5));
+    _ = outbox.send(Outgoing::at_most_once(Message::text("hello"), 5));
     let mut outbox = Some(outbox);
     run(&url, 1, &messages, |action| {
         println!("{action:?}");

@@ -2,11 +2,14 @@
 
 use core::time::Duration;
 
+use crate::check::{ConfigError, MILLISECOND, YEAR, within};
+use crate::random::between;
 use crate::time::nanos;
 
-/// What randomness does to a delay. `ceiling` is the truncated exponential: `base · 2ⁿ`, at most `max`.
+/// How randomness spreads a delay below its ceiling: the truncated exponential `base · 2ⁿ`, at most `max`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Jitter {
     /// The ceiling itself. A crowd that was cut off together comes back together.
     None,
@@ -27,13 +30,14 @@ pub enum Jitter {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Backoff {
-    /// The ceiling of the first retry.
+    /// The ceiling of the first retry: from 1 ms without jitter, from `min` + 1 ms with it. Default 5 s.
     pub base: Duration,
-    /// No delay is shorter.
+    /// No delay is shorter. Default 0.
     pub min: Duration,
-    /// No delay is longer. A shorter `max` than `min` counts as `min`.
+    /// No delay is longer: from `min` without jitter, from `min` + 1 ms with it (`Decorrelated`: from `base` +
+    /// 1 ms), up to a year. Default 30 s.
     pub max: Duration,
-    /// How a delay is drawn below its ceiling.
+    /// How a delay is drawn below its ceiling. Default full.
     pub jitter: Jitter,
 }
 
@@ -52,12 +56,26 @@ impl Backoff {
         Self { base, min: Duration::ZERO, max, jitter }
     }
 
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        // Jitter needs room, or a crowd would come back at the same moment all the same.
+        let (base, room) = match self.jitter {
+            Jitter::None => (self.min.max(MILLISECOND), self.min),
+            Jitter::Equal | Jitter::Full => {
+                (self.min.saturating_add(MILLISECOND), self.min.saturating_add(MILLISECOND))
+            }
+            Jitter::Decorrelated => (self.min.saturating_add(MILLISECOND), self.base.saturating_add(MILLISECOND)),
+        };
+        within("backoff.min", self.min, Duration::ZERO, YEAR)?;
+        within("backoff.base", self.base, base, YEAR)?;
+        within("backoff.max", self.max, room, YEAR)
+    }
+
     /// The delay before retry number `attempt` (1 is the first) out of 64 random bits. `previous` is
     /// the delay before, and matters to [`Jitter::Decorrelated`] alone.
     ///
     /// ```
     /// use core::time::Duration;
-    /// use heartline::{Backoff, Jitter};
+    /// use heartline::backoff::{Backoff, Jitter};
     ///
     /// let backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60), Jitter::None);
     /// assert_eq!(backoff.delay(1, Duration::ZERO, 0), Duration::from_secs(1));
@@ -88,41 +106,60 @@ impl Default for Backoff {
     }
 }
 
-/// Uniform in `low..=high`; `low` if the range is empty. The bias of multiply-and-shift is below
-/// one in 2⁶⁴ per nanosecond of the range.
-pub(crate) fn between(low: u64, high: u64, random: u64) -> u64 {
-    let width = u128::from(high.saturating_sub(low)) + 1;
-    low.saturating_add(((u128::from(random) * width) >> 64) as u64)
-}
-
-/// The running count of retries against a [`Backoff`].
+/// How many retries there have been in a row.
+///
+/// A retry is drawn when it is scheduled and counted when its dial has come to something, so that a
+/// retry which is preempted in between leaves no trace.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Retries {
     attempt: u32,
     previous_nanos: u64,
 }
 
-impl Retries {
-    /// Counts one more retry and gives the delay before it.
-    pub fn next(&mut self, backoff: &Backoff, random: u64) -> Duration {
-        self.attempt = self.attempt.saturating_add(1);
-        let delay = backoff.delay(self.attempt, self.previous(), random);
-        self.previous_nanos = nanos(delay);
-        delay
+/// A retry that was drawn and is not counted yet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Retry {
+    attempt: u32,
+    delay_nanos: u64,
+}
+
+impl Retry {
+    /// Which retry in a row it is; the first is 1.
+    pub const fn attempt(self) -> u32 {
+        self.attempt
     }
 
-    /// The number of the latest retry; 0 if there has been none since the last reset.
+    /// The delay before it.
+    pub const fn delay(self) -> Duration {
+        Duration::from_nanos(self.delay_nanos)
+    }
+}
+
+impl Retries {
+    /// Draws the next retry out of 64 random bits.
+    pub fn draw(&self, backoff: &Backoff, random: u64) -> Retry {
+        let attempt = self.attempt.saturating_add(1);
+        let delay = backoff.delay(attempt, Duration::from_nanos(self.previous_nanos), random);
+        Retry { attempt, delay_nanos: nanos(delay) }
+    }
+
+    /// Counts a retry that was drawn.
+    pub fn count(&mut self, retry: Retry) {
+        *self = Self { attempt: retry.attempt, previous_nanos: retry.delay_nanos };
+    }
+
+    /// The number of the latest retry counted; 0 if there has been none since the last reset.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// Begins anew.
+    /// Starts counting anew.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
 
-    pub(crate) fn previous(&self) -> Duration {
-        Duration::from_nanos(self.previous_nanos)
+    pub(crate) fn fingerprint(&self) -> [u64; 2] {
+        [u64::from(self.attempt), self.previous_nanos]
     }
 }
 
@@ -157,13 +194,22 @@ mod tests {
         }
     }
 
+    /// [R2]
     #[test]
-    fn jitter_survives_the_cap() {
-        for jitter in [Jitter::Equal, Jitter::Full, Jitter::Decorrelated] {
-            let backoff = Backoff::exponential(SECOND, 10 * SECOND, jitter);
-            let low = backoff.delay(99, 10 * SECOND, 0);
-            let high = backoff.delay(99, 10 * SECOND, u64::MAX);
-            assert!(high - low >= 5 * SECOND, "{jitter:?} spreads only {:?}", high - low);
+    fn every_jitter_has_its_range_and_spreads_below_the_cap() {
+        let range = |jitter, attempt, previous| {
+            let backoff = Backoff { base: 2 * SECOND, min: SECOND, max: 10 * SECOND, jitter };
+            [0, u64::MAX].map(|random| backoff.delay(attempt, previous * SECOND, random).as_secs_f64())
+        };
+        assert_eq!(range(Jitter::None, 2, 0), [4.0, 4.0]);
+        assert_eq!(range(Jitter::Equal, 2, 0), [2.0, 4.0]);
+        assert_eq!(range(Jitter::Full, 2, 0), [1.0, 4.0]);
+        assert_eq!(range(Jitter::Decorrelated, 2, 3), [2.0, 9.0]);
+        for attempt in [5, 64, 65, u32::MAX] {
+            assert_eq!(range(Jitter::None, attempt, 10), [10.0, 10.0]);
+            assert_eq!(range(Jitter::Equal, attempt, 10), [5.0, 10.0]);
+            assert_eq!(range(Jitter::Full, attempt, 10), [1.0, 10.0]);
+            assert_eq!(range(Jitter::Decorrelated, attempt, 10), [2.0, 10.0]);
         }
     }
 
@@ -182,9 +228,18 @@ mod tests {
     #[test]
     fn the_count_neither_overflows_nor_survives_a_reset() {
         let mut retries = Retries { attempt: u32::MAX, previous_nanos: 1 };
-        retries.next(&Backoff::RFC_6455, 7);
+        retries.count(retries.draw(&Backoff::RFC_6455, 7));
         assert_eq!(retries.attempt(), u32::MAX);
         retries.reset();
-        assert_eq!((retries.attempt(), retries.previous()), (0, Duration::ZERO));
+        assert_eq!(retries, Retries::default());
+    }
+
+    #[test]
+    fn a_retry_that_was_drawn_and_not_counted_is_drawn_again() {
+        let backoff = Backoff::exponential(SECOND, 60 * SECOND, Jitter::None);
+        let mut retries = Retries::default();
+        retries.count(retries.draw(&backoff, 0));
+        assert_eq!(retries.draw(&backoff, 0), retries.draw(&backoff, 0));
+        assert_eq!((retries.attempt(), retries.draw(&backoff, 0).delay()), (1, 2 * SECOND));
     }
 }

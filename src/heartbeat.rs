@@ -1,127 +1,175 @@
 //! Whether the other side is still there: a machine of its own, for either side of a connection.
 
+use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
-use crate::time::{Deadline, Instant};
+use crate::check::{ConfigError, DAY, MILLISECOND, within};
+use crate::time::{Deadline, Timestamp};
+
+const NANOSECOND: Duration = Duration::from_nanos(1);
 
 /// How a connection is watched.
 ///
-/// Which one fits depends on who counts what. A client behind proxies that close idle connections
-/// wants [`WhenIdle`](Self::WhenIdle). A server that counts only what the client *sends* needs
-/// [`Steady`](Self::Steady), because a steady broadcast would keep `WhenIdle` from ever sending.
-/// Where the server does the sending, [`Listen`](Self::Listen) is enough and costs no traffic.
+/// Which mode fits depends on who counts what. A client behind proxies that close idle connections wants
+/// [`WhenIdle`](Self::WhenIdle). A server that counts only what the client *sends* needs
+/// [`Periodic`](Self::Periodic), because a steady broadcast would keep `WhenIdle` from ever sending.
+/// Where the server does the sending, or where no ping exists (browsers), [`Listen`](Self::Listen) is enough.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Rhythm {
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
+pub enum HeartbeatMode {
     /// Nothing is sent and silence proves nothing.
     Off,
     /// Ping `interval` after the last proof of life; no proof of life within `timeout` of the ping is death.
     WhenIdle {
-        /// Silence that leads to a ping.
+        /// Silence that leads to a ping: 1 ms to a day.
         interval: Duration,
-        /// How long a ping may stay unanswered.
+        /// How long a ping may stay unanswered: 1 ms to a day.
         timeout: Duration,
     },
     /// Ping at the start and every `interval` after, whatever arrives.
-    Steady {
-        /// From one ping to the next.
+    Periodic {
+        /// From one ping to the next: 1 ms to a day.
         interval: Duration,
-        /// How long a ping may stay unanswered, at most `interval`; `None` expects no answer at all,
-        /// for a server that never gives one.
+        /// How long a ping may stay unanswered, 1 ms to `interval`; `None` expects no answer at all, for a
+        /// server that never gives one.
         timeout: Option<Duration>,
     },
-    /// Never ping; silence for `window` is death. Twice the period of the sender is usual.
+    /// Never ping; silence for `timeout` is death. Twice the period of the sender is usual.
     Listen {
-        /// Silence that is death.
-        window: Duration,
+        /// Silence that is death: 1 ms to a day.
+        timeout: Duration,
     },
 }
 
-impl Rhythm {
+impl HeartbeatMode {
     /// The longest time from the last proof of life to the verdict, if timers are on time.
     /// `None` where there is never a verdict.
     pub fn detection_time(&self) -> Option<Duration> {
-        match *self {
-            Self::Off | Self::Steady { timeout: None, .. } => None,
-            Self::WhenIdle { interval, timeout } | Self::Steady { interval, timeout: Some(timeout) } => {
-                Some(interval.saturating_add(timeout))
-            }
-            Self::Listen { window } => Some(window),
-        }
+        let before_the_wait = self.interval().unwrap_or_default();
+        Some(before_the_wait.saturating_add(self.timeout()?))
     }
 
     /// The silence that is death: since the ping, or for `Listen` since the last proof of life.
-    const fn patience(&self) -> Option<Duration> {
+    const fn timeout(&self) -> Option<Duration> {
         match *self {
             Self::Off => None,
-            Self::WhenIdle { timeout, .. } => Some(timeout),
-            Self::Steady { timeout, .. } => timeout,
-            Self::Listen { window } => Some(window),
+            Self::WhenIdle { timeout, .. } | Self::Listen { timeout } => Some(timeout),
+            Self::Periodic { timeout, .. } => timeout,
         }
     }
 
+    /// `None` for a mode that does not ping.
     const fn interval(&self) -> Option<Duration> {
         match *self {
-            Self::WhenIdle { interval, .. } | Self::Steady { interval, .. } => Some(interval),
+            Self::WhenIdle { interval, .. } | Self::Periodic { interval, .. } => Some(interval),
             Self::Off | Self::Listen { .. } => None,
         }
     }
 }
 
-/// Everything a [`Heartbeat`] goes by. One value serves any number of connections.
+impl fmt::Display for HeartbeatMode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Off => formatter.write_str("off"),
+            Self::WhenIdle { interval, timeout } => {
+                write!(formatter, "ping after {interval:?}, dead after {timeout:?}")
+            }
+            Self::Periodic { interval, timeout: Some(timeout) } => {
+                write!(formatter, "ping every {interval:?}, dead after {timeout:?}")
+            }
+            Self::Periodic { interval, timeout: None } => write!(formatter, "ping every {interval:?}, never dead"),
+            Self::Listen { timeout } => write!(formatter, "dead after {timeout:?} of silence"),
+        }
+    }
+}
+
+/// The settings of a [`Heartbeat`]. One value serves any number of connections.
 ///
-/// A [`Config`](crate::Config) checks the values it is given; taken alone nothing is checked, and
-/// the machine stays total whatever stands here: a zero interval only makes it beat at every timer.
+/// A [`Config`](crate::Config) checks its values. A heartbeat that is used alone checks nothing and stays
+/// total all the same: a zero interval only makes it ping at every timer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
-pub struct Pulse {
-    /// How the connection is watched.
-    pub rhythm: Rhythm,
+pub struct HeartbeatConfig {
+    /// How the connection is watched. Default `WhenIdle` with 20 s and 10 s (python websockets: 20 and 20),
+    /// below the 30 and 60 s after which proxies commonly close an idle connection.
+    pub mode: HeartbeatMode,
     /// How long a ping is unanswered (`Listen`: how long silence lasts) before the link counts as
-    /// degraded. `None` for never.
+    /// degraded: from 1 ms, shorter than the mode's timeout or, where it has none, up to a day. `None` for never.
+    /// Default 3 s.
     pub slow_after: Option<Duration>,
-    /// A verdict later than this is not believed at once: the process was suspended, not the link dead.
+    /// By how much a timer may be late before it is taken for a suspended process rather than a dead link:
+    /// up to a day. Default 5 s.
     pub late_tolerance: Duration,
 }
 
-impl Default for Pulse {
-    /// Ping after 20 s of silence, dead after 10 s more, slow after 3 s, 5 s of tolerance.
+impl Default for HeartbeatConfig {
     fn default() -> Self {
         Self {
-            rhythm: Rhythm::WhenIdle { interval: Duration::from_secs(20), timeout: Duration::from_secs(10) },
+            mode: HeartbeatMode::WhenIdle { interval: Duration::from_secs(20), timeout: Duration::from_secs(10) },
             slow_after: Some(Duration::from_secs(3)),
             late_tolerance: Duration::from_secs(5),
         }
     }
 }
 
-/// What a timer found.
+impl HeartbeatConfig {
+    /// The same with the mode that a server dictates; a `slow_after` that the mode's timeout no longer
+    /// leaves room for is none. `None` for a mode that no config would accept.
+    pub(crate) fn dictated(&self, mode: HeartbeatMode) -> Option<Self> {
+        let slow_after = self.slow_after.filter(|slow| mode.timeout().is_none_or(|timeout| *slow < timeout));
+        let dictated = Self { mode, slow_after, ..*self };
+        dictated.check().is_ok().then_some(dictated)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if let Some(interval) = self.mode.interval() {
+            within("heartbeat.mode.interval", interval, MILLISECOND, DAY)?;
+        }
+        let longest = match self.mode {
+            HeartbeatMode::Periodic { interval, .. } => interval,
+            HeartbeatMode::Off | HeartbeatMode::WhenIdle { .. } | HeartbeatMode::Listen { .. } => DAY,
+        };
+        if let Some(timeout) = self.mode.timeout() {
+            within("heartbeat.mode.timeout", timeout, MILLISECOND, longest)?;
+        }
+        if let Some(slow) = self.slow_after {
+            // Where it means nothing it must be fit for a mode that the server dictates.
+            let longest = self.mode.timeout().map_or(DAY, |timeout| timeout.saturating_sub(NANOSECOND));
+            within("heartbeat.slow_after", slow, MILLISECOND, longest)?;
+        }
+        within("heartbeat.late_tolerance", self.late_tolerance, Duration::ZERO, DAY)
+    }
+}
+
+/// What a timer of a [`Heartbeat`] came to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Beat {
-    /// Nothing is due.
-    Quiet,
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub enum HeartbeatEvent {
     /// Send a ping now.
     Ping,
-    /// The link is slow; said once until the next proof of life.
+    /// The link is slow; reported once until the next proof of life.
     Degraded,
-    /// The timer came so late that its verdict is put off once. `ping` says whether to send one.
+    /// The timer came so late that the process must have been suspended: the wait for an answer starts anew, once.
     Slept {
-        /// How much later than the verdict was due.
-        late: Duration,
-        /// Whether to probe with a ping.
+        /// Whether to send a ping (`Listen` never does).
         ping: bool,
     },
     /// The other side is gone, and this heartbeat is over.
     Dead,
 }
 
-/// What a pong taught.
+/// What a [`Heartbeat`] learns from a pong.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct Pong {
-    /// The link was degraded and is not any more.
+    /// The link was degraded and no longer is.
     pub recovered: bool,
     /// The round trip of the ping it answers; `None` if it is not certain which one that is.
     pub round_trip: Option<Duration>,
@@ -134,360 +182,507 @@ pub struct Pong {
 ///
 /// ```
 /// use core::time::Duration;
-/// use heartline::{Beat, Heartbeat, Instant, Pulse, Rhythm};
+/// use heartline::Timestamp;
+/// use heartline::heartbeat::{Heartbeat, HeartbeatConfig, HeartbeatEvent, HeartbeatMode};
 ///
 /// let second = Duration::from_secs(1);
-/// let pulse = Pulse {
-///     rhythm: Rhythm::WhenIdle { interval: 20 * second, timeout: 10 * second },
+/// let config = HeartbeatConfig {
+///     mode: HeartbeatMode::WhenIdle { interval: 20 * second, timeout: 10 * second },
 ///     slow_after: None,
 ///     late_tolerance: 5 * second,
 /// };
-/// let at = |seconds| Instant::after(seconds * second);
-/// let (mut heartbeat, ping_now) = Heartbeat::start(&pulse, at(0));
+/// let at = |seconds| Timestamp::after(seconds * second);
+/// let on_time = Duration::ZERO;
+/// let (mut heartbeat, ping_now) = Heartbeat::start(&config, at(0));
 /// assert!(!ping_now);
-/// heartbeat.alive(at(7));                                   // a message
-/// assert_eq!(heartbeat.deadline(), Some(at(20)));           // has not moved
-/// assert_eq!(heartbeat.timer(&pulse, at(20)), Beat::Quiet); // but is early
-/// assert_eq!(heartbeat.timer(&pulse, at(27)), Beat::Ping);
-/// assert_eq!(heartbeat.timer(&pulse, at(37)), Beat::Dead);
+/// heartbeat.alive(at(7));                                          // a message
+/// assert_eq!(heartbeat.deadline(), Some(at(20)));                  // has not moved
+/// assert_eq!(heartbeat.timer(&config, at(20), on_time), None);     // but is early
+/// assert_eq!(heartbeat.timer(&config, at(27), on_time), Some(HeartbeatEvent::Ping));
+/// assert_eq!(heartbeat.timer(&config, at(37), on_time), Some(HeartbeatEvent::Dead));
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Heartbeat {
-    last_life: Instant,
-    last_ping: Instant,
+    last_life: Timestamp,
+    /// For `Listen`, which never pings, the moment at which a late timer started the wait anew.
+    last_ping: Timestamp,
     wake: Deadline,
-    /// The last ping has had no proof of life after it, and one is expected.
-    awaiting: bool,
-    /// Pings without a pong. Only if there is one is it certain which ping a pong answers (Karn's question);
-    /// at the end of `u8` nobody knows any more.
+    /// The number of the latest ping, which is its token; 0 before the first.
+    token: u32,
+    flags: u8,
+    /// Pings without a pong, up to `u8::MAX`.
     unanswered: u8,
-    degraded: bool,
-    /// This silence has had its one grace.
-    grace_used: bool,
+    /// A ping was sent since this way of watching began: `last_ping` is its moment.
+    pinged: bool,
 }
 
+/// There has been no proof of life since the latest ping, and one is expected.
+const AWAITING: u8 = 1;
+const DEGRADED: u8 = 2;
+/// The wait of this silence was started anew once.
+const GRACE_USED: u8 = 4;
+
 impl Heartbeat {
-    /// Begins to watch at `now`. The flag says whether a ping is to be sent at once (`Steady`).
-    pub fn start(pulse: &Pulse, now: Instant) -> (Self, bool) {
+    /// Starts to watch at `now`. The flag says whether to send a ping at once (`Periodic`).
+    pub fn start(config: &HeartbeatConfig, now: Timestamp) -> (Self, bool) {
         let mut heartbeat = Self {
             last_life: now,
             last_ping: now,
             wake: Deadline::NEVER,
-            awaiting: false,
+            token: 0,
+            flags: 0,
             unanswered: 0,
-            degraded: false,
-            grace_used: false,
+            pinged: false,
         };
-        let ping = matches!(pulse.rhythm, Rhythm::Steady { .. });
-        if ping {
-            heartbeat.beat(pulse, now);
-        }
-        heartbeat.arm(pulse, now);
+        let (_, ping) = heartbeat.restart(config, now);
         (heartbeat, ping)
     }
 
-    /// The other side showed life: any inbound message. True if the link was degraded until now.
+    /// Watches the same connection in another way from `now` on; pings sent before are no longer timed, tokens go on
+    /// counting. The flags say whether the link was degraded until now, and whether to send a ping at once.
+    pub fn restart(&mut self, config: &HeartbeatConfig, now: Timestamp) -> (bool, bool) {
+        let recovered = self.alive(now);
+        self.pinged = false;
+        let ping = matches!(config.mode, HeartbeatMode::Periodic { .. });
+        if ping {
+            self.ping(config, now);
+        }
+        self.arm(config, now);
+        (recovered, ping)
+    }
+
+    /// The other side showed life: any inbound bytes. True if the link was degraded until now.
     #[inline]
-    pub fn alive(&mut self, now: Instant) -> bool {
+    pub fn alive(&mut self, now: Timestamp) -> bool {
         self.last_life = now;
-        self.awaiting = false;
-        self.grace_used = false;
-        core::mem::replace(&mut self.degraded, false)
+        core::mem::replace(&mut self.flags, 0) & DEGRADED != 0
     }
 
     /// A pong arrived: life, and perhaps a round trip.
-    pub fn pong(&mut self, now: Instant) -> Pong {
-        let round_trip = (self.unanswered == 1).then(|| now.saturating_since(self.last_ping));
-        if self.unanswered < u8::MAX {
-            self.unanswered = self.unanswered.saturating_sub(1);
-        }
-        Pong { recovered: self.alive(now), round_trip }
+    ///
+    /// `token` is the number of the ping that it answers. Only the latest ping is timed. Without a token the
+    /// pong is taken for the answer to the latest ping if no other ping is unanswered.
+    #[inline]
+    pub fn pong(&mut self, config: &HeartbeatConfig, now: Timestamp, token: Option<u32>) -> Pong {
+        let pinged = self.answered(token);
+        let recovered = self.alive_and_armed(config, now);
+        Pong { recovered, round_trip: pinged.map(|at| now.saturating_since(at)) }
     }
 
-    /// Pings out of turn, because something made the link doubtful. True if a ping is to be sent: not while
-    /// one is unanswered, and never for a rhythm that does not ping.
-    pub fn probe(&mut self, pulse: &Pulse, now: Instant) -> bool {
-        let ping = pulse.rhythm.interval().is_some() && !self.awaiting;
+    /// When the ping was sent that a pong with this token answers, if that is certain.
+    #[inline]
+    pub(crate) fn answered(&mut self, token: Option<u32>) -> Option<Timestamp> {
+        let certain = match token {
+            Some(token) if token == self.token => core::mem::take(&mut self.unanswered) > 0,
+            Some(_) => false,
+            // Once the count is at its end nobody knows any more.
+            None if self.unanswered == u8::MAX => false,
+            None => {
+                let only = self.unanswered == 1;
+                self.unanswered = self.unanswered.saturating_sub(1);
+                only
+            }
+        };
+        if certain && self.pinged { Some(self.last_ping) } else { None }
+    }
+
+    /// As [`alive`](Self::alive), and the deadline moves at once: an early timer for each ping is saved.
+    #[inline]
+    pub(crate) fn alive_and_armed(&mut self, config: &HeartbeatConfig, now: Timestamp) -> bool {
+        let recovered = self.alive(now);
+        match config.mode {
+            // As `arm` would, without a question.
+            HeartbeatMode::WhenIdle { interval, .. } => self.wake = Deadline::after(Some(now), Some(interval)),
+            _ => self.arm(config, now),
+        }
+        recovered
+    }
+
+    /// Pings out of turn, because something made the link doubtful. True if a ping is to be sent: never in
+    /// a mode that does not ping, not while one is unanswered, and not within `gap` of the latest.
+    pub fn probe(&mut self, config: &HeartbeatConfig, now: Timestamp, gap: Duration) -> bool {
+        let recent = self.pinged && now < self.last_ping.saturating_add(gap);
+        let ping = config.mode.interval().is_some() && !self.is(AWAITING) && !recent;
         if ping {
-            self.beat(pulse, now);
-            self.arm(pulse, now);
+            self.ping(config, now);
+            self.arm(config, now);
         }
         ping
     }
 
-    /// When [`timer`](Self::timer) wants to be called. Moved by timers and probes, never by life.
-    pub fn deadline(&self) -> Option<Instant> {
+    /// When to call [`timer`](Self::timer). Moved by timers, probes and pongs, never by other life.
+    #[inline]
+    pub fn deadline(&self) -> Option<Timestamp> {
         self.wake.get()
     }
 
-    /// Judges the deadlines. Legal at any time; an early call finds nothing.
-    pub fn timer(&mut self, pulse: &Pulse, now: Instant) -> Beat {
-        let found = self.judge(pulse, now);
-        self.arm(pulse, now);
-        found
+    /// The number of the latest ping on this connection, for its payload; they begin at 1.
+    pub fn token(&self) -> u32 {
+        self.token
     }
 
-    fn judge(&mut self, pulse: &Pulse, now: Instant) -> Beat {
-        if self.death(pulse).passed(now) {
-            let late = now.saturating_since(self.death(pulse).instant());
-            if late <= pulse.late_tolerance || self.grace_used {
-                return Beat::Dead;
-            }
-            self.grace_used = true;
-            let ping = pulse.rhythm.interval().is_some();
-            self.beat(pulse, now);
-            return Beat::Slept { late, ping };
-        }
-        if self.slow(pulse).passed(now) {
-            self.degraded = true;
-            return Beat::Degraded;
-        }
-        if self.next_ping(pulse).passed(now) {
-            self.beat(pulse, now);
-            return Beat::Ping;
-        }
-        Beat::Quiet
+    /// Checks what is due. An early call does nothing.
+    ///
+    /// `late` is how much later the timer was called than it was due, as measured by whoever owns it: with
+    /// one timer for many purposes that is the lateness of the earliest of them, not of this heartbeat's own.
+    pub fn timer(&mut self, config: &HeartbeatConfig, now: Timestamp, late: Duration) -> Option<HeartbeatEvent> {
+        let event = self.due(config, now, late);
+        self.arm(config, now);
+        event
     }
 
-    /// Records a ping; for `Listen`, which has none, the start of one more window.
-    fn beat(&mut self, pulse: &Pulse, now: Instant) {
+    fn due(&mut self, config: &HeartbeatConfig, now: Timestamp, late: Duration) -> Option<HeartbeatEvent> {
+        if late > config.late_tolerance && self.was_waiting(config, now, late) && !self.is(GRACE_USED) {
+            let ping = self.ping(config, now);
+            self.flags |= GRACE_USED;
+            return Some(HeartbeatEvent::Slept { ping });
+        }
+        if self.death(config).passed(now) {
+            return Some(HeartbeatEvent::Dead);
+        }
+        if self.slow(config).passed(now) {
+            self.flags |= DEGRADED;
+            return Some(HeartbeatEvent::Degraded);
+        }
+        if self.next_ping(config).passed(now) {
+            self.ping(config, now);
+            return Some(HeartbeatEvent::Ping);
+        }
+        None
+    }
+
+    /// Whether the wait for an answer was running already when the timer was due: one that began since is fresh.
+    fn was_waiting(&self, config: &HeartbeatConfig, now: Timestamp, late: Duration) -> bool {
+        let timeout = config.mode.timeout();
+        self.silent_since(config).is_some_and(|since| timeout.is_some() && now.saturating_since(since) >= late)
+    }
+
+    /// Starts a wait, with a ping if the mode has pings.
+    fn ping(&mut self, config: &HeartbeatConfig, now: Timestamp) -> bool {
         self.last_ping = now;
-        match pulse.rhythm {
-            Rhythm::Off | Rhythm::Listen { .. } => {}
-            Rhythm::WhenIdle { .. } | Rhythm::Steady { .. } => {
-                self.awaiting = pulse.rhythm.patience().is_some();
-                self.unanswered = self.unanswered.saturating_add(1);
+        let pings = config.mode.interval().is_some();
+        if pings {
+            self.token = self.token.wrapping_add(1).max(1);
+            self.unanswered = self.unanswered.saturating_add(1);
+            self.pinged = true;
+            if config.mode.timeout().is_some() {
+                self.flags |= AWAITING;
             }
         }
+        pings
+    }
+
+    fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
     }
 
     /// Since when an answer (`Listen`: any sign) has been missing.
-    fn silent_since(&self, pulse: &Pulse) -> Option<Instant> {
-        match pulse.rhythm {
-            Rhythm::Off => None,
-            Rhythm::Listen { .. } => Some(self.last_life.max(self.last_ping)),
-            Rhythm::WhenIdle { .. } | Rhythm::Steady { .. } => self.awaiting.then_some(self.last_ping),
+    fn silent_since(&self, config: &HeartbeatConfig) -> Option<Timestamp> {
+        match config.mode {
+            HeartbeatMode::Off => None,
+            HeartbeatMode::Listen { .. } => Some(self.last_life.max(self.last_ping)),
+            HeartbeatMode::WhenIdle { .. } | HeartbeatMode::Periodic { .. } => {
+                self.is(AWAITING).then_some(self.last_ping)
+            }
         }
     }
 
-    fn death(&self, pulse: &Pulse) -> Deadline {
-        match (self.silent_since(pulse), pulse.rhythm.patience()) {
-            (Some(since), Some(patience)) => Deadline::at(since.saturating_add(patience)),
-            _ => Deadline::NEVER,
-        }
+    fn death(&self, config: &HeartbeatConfig) -> Deadline {
+        Deadline::after(self.silent_since(config), config.mode.timeout())
     }
 
-    fn slow(&self, pulse: &Pulse) -> Deadline {
-        match (self.silent_since(pulse), pulse.slow_after) {
-            (Some(since), Some(slow)) if !self.degraded => Deadline::at(since.saturating_add(slow)),
-            _ => Deadline::NEVER,
-        }
+    fn slow(&self, config: &HeartbeatConfig) -> Deadline {
+        Deadline::after(self.silent_since(config).filter(|_| !self.is(DEGRADED)), config.slow_after)
     }
 
-    fn next_ping(&self, pulse: &Pulse) -> Deadline {
-        match pulse.rhythm {
-            Rhythm::Off | Rhythm::Listen { .. } => Deadline::NEVER,
-            Rhythm::WhenIdle { .. } if self.awaiting => Deadline::NEVER,
-            Rhythm::WhenIdle { interval, .. } => Deadline::at(self.last_life.saturating_add(interval)),
-            Rhythm::Steady { interval, .. } => Deadline::at(self.last_ping.saturating_add(interval)),
-        }
-    }
-
-    /// The earliest moment at which anything can be due. While a ping is unanswered that includes
-    /// the next ping, were the answer to come at once: so an answer need not move the deadline.
-    fn arm(&mut self, pulse: &Pulse, now: Instant) {
-        let after_answer = match pulse.rhythm.interval() {
-            Some(interval) if self.awaiting => Deadline::at(now.saturating_add(interval)),
-            _ => Deadline::NEVER,
+    fn next_ping(&self, config: &HeartbeatConfig) -> Deadline {
+        let since = match config.mode {
+            HeartbeatMode::WhenIdle { .. } if self.is(AWAITING) => None,
+            HeartbeatMode::WhenIdle { .. } => Some(self.last_life),
+            HeartbeatMode::Off | HeartbeatMode::Periodic { .. } | HeartbeatMode::Listen { .. } => Some(self.last_ping),
         };
-        // For `Listen` silence begins with life itself, so that after a recovery it can be slow again that soon.
-        let slow_again = match (pulse.rhythm, pulse.slow_after) {
-            (Rhythm::Listen { .. }, Some(slow)) if self.degraded => Deadline::at(now.saturating_add(slow)),
-            _ => Deadline::NEVER,
+        Deadline::after(since, config.mode.interval())
+    }
+
+    /// The earliest moment at which anything can be due, even if a message came now: it could not move the
+    /// deadline. A message may end a wait, so that an idle link is to be pinged again, and may end `Degraded`,
+    /// so that silence (which begins with life itself in `Listen`) can be slow again.
+    #[inline(never)]
+    fn arm(&mut self, config: &HeartbeatConfig, now: Timestamp) {
+        self.wake = match config.mode {
+            HeartbeatMode::Off => Deadline::NEVER,
+            HeartbeatMode::WhenIdle { .. } | HeartbeatMode::Periodic { .. } if !self.is(AWAITING) => {
+                self.next_ping(config)
+            }
+            HeartbeatMode::WhenIdle { interval, .. } => {
+                let answered_now = Deadline::after(Some(now), Some(interval));
+                self.death(config).min(self.slow(config)).min(answered_now)
+            }
+            HeartbeatMode::Periodic { .. } => self.death(config).min(self.slow(config)).min(self.next_ping(config)),
+            HeartbeatMode::Listen { .. } if self.is(DEGRADED) => {
+                self.death(config).min(Deadline::after(Some(now), config.slow_after))
+            }
+            HeartbeatMode::Listen { .. } => self.death(config).min(self.slow(config)),
         };
-        let due = self.death(pulse).min(self.slow(pulse)).min(self.next_ping(pulse));
-        self.wake = due.min(after_answer).min(slow_again);
     }
 
-    /// For the fingerprint: everything `judge` goes by.
-    pub(crate) fn deadlines(&self, pulse: &Pulse) -> [Deadline; 4] {
-        [self.wake, self.death(pulse), self.slow(pulse), self.next_ping(pulse)]
+    /// Until when the link is known to have been good: the last proof of life, or `now` where no life is expected.
+    pub(crate) fn good_until(&self, config: &HeartbeatConfig, now: Timestamp) -> Timestamp {
+        if config.mode.timeout().is_some() { self.last_life } else { now }
     }
 
-    /// For the fingerprint.
-    pub(crate) fn flags(&self) -> [bool; 3] {
-        [self.awaiting, self.degraded, self.grace_used]
+    /// Everything that decides what this heartbeat will do, relative to `now`, if [`probe`](Self::probe) is called with
+    /// `gap`. Past a lateness over the tolerance nothing more is told apart.
+    pub(crate) fn fingerprint(&self, config: &HeartbeatConfig, now: Timestamp, gap: Duration, into: &mut Vec<u64>) {
+        let late = config.late_tolerance.saturating_add(NANOSECOND);
+        let recent_until = if self.pinged { self.last_ping.saturating_add(gap) } else { now };
+        into.push(Deadline::at(recent_until).distance(now, Duration::ZERO)[0]);
+        for deadline in [self.wake, self.death(config), self.slow(config), self.next_ping(config)] {
+            into.extend(deadline.distance(now, late));
+        }
+        let fresh = self.silent_since(config).is_some_and(|since| Deadline::at(since) > self.wake);
+        into.extend([u64::from(self.flags), u64::from(fresh)]);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::*;
+    use alloc::string::ToString;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const ON_TIME: Duration = Duration::ZERO;
 
-    fn at(seconds: u64) -> Instant {
-        Instant::after(Duration::from_secs(seconds))
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::after(Duration::from_secs(seconds))
     }
 
-    fn pulse(rhythm: Rhythm, slow_after: Option<u64>) -> Pulse {
-        Pulse { rhythm, slow_after: slow_after.map(Duration::from_secs), late_tolerance: SECOND }
+    fn config(mode: HeartbeatMode, slow_after: Option<u64>) -> HeartbeatConfig {
+        HeartbeatConfig { mode, slow_after: slow_after.map(Duration::from_secs), late_tolerance: SECOND }
     }
 
-    fn when_idle(interval: u64, timeout: u64) -> Rhythm {
-        Rhythm::WhenIdle { interval: Duration::from_secs(interval), timeout: Duration::from_secs(timeout) }
+    fn when_idle(interval: u64, timeout: u64) -> HeartbeatMode {
+        HeartbeatMode::WhenIdle { interval: Duration::from_secs(interval), timeout: Duration::from_secs(timeout) }
     }
 
-    fn steady(interval: u64, timeout: Option<u64>) -> Rhythm {
-        Rhythm::Steady { interval: Duration::from_secs(interval), timeout: timeout.map(Duration::from_secs) }
+    fn periodic(interval: u64, timeout: Option<u64>) -> HeartbeatMode {
+        HeartbeatMode::Periodic { interval: Duration::from_secs(interval), timeout: timeout.map(Duration::from_secs) }
     }
 
-    /// Calls the timer whenever it wants to be called, up to and with `until`.
-    fn run(heartbeat: &mut Heartbeat, pulse: &Pulse, until: Instant) -> Vec<(u64, Beat)> {
-        let mut beats = Vec::new();
-        while let Some(due) = heartbeat.deadline().filter(|due| *due <= until) {
-            let beat = heartbeat.timer(pulse, due);
-            if beat != Beat::Quiet {
-                beats.push((due.as_nanos() / 1_000_000_000, beat));
-            }
-            if beat == Beat::Dead {
+    fn listen(timeout: u64) -> HeartbeatMode {
+        HeartbeatMode::Listen { timeout: Duration::from_secs(timeout) }
+    }
+
+    /// Calls the timer whenever it is due, up to and with `until`.
+    fn run(heartbeat: &mut Heartbeat, config: &HeartbeatConfig, until: u64) -> Vec<(u64, HeartbeatEvent)> {
+        let mut events = Vec::new();
+        while let Some(due) = heartbeat.deadline().filter(|due| *due <= at(until)) {
+            let event = heartbeat.timer(config, due, ON_TIME);
+            events.extend(event.map(|event| (due.since_origin().as_secs(), event)));
+            if event == Some(HeartbeatEvent::Dead) {
                 break;
             }
             assert!(heartbeat.deadline().is_none_or(|next| next > due), "a timer that does not move on");
         }
-        beats
+        events
     }
 
     #[test]
-    fn off_wants_no_timer_at_all() {
-        let pulse = pulse(Rhythm::Off, None);
-        let (mut heartbeat, ping) = Heartbeat::start(&pulse, at(0));
+    fn off_needs_no_timer_and_does_nothing_when_called() {
+        let config = config(HeartbeatMode::Off, None);
+        let (mut heartbeat, ping) = Heartbeat::start(&config, at(0));
         assert!(!ping && heartbeat.deadline().is_none());
-        assert_eq!(heartbeat.timer(&pulse, Instant::MAX), Beat::Quiet);
-        assert!(!heartbeat.probe(&pulse, at(1)));
+        assert_eq!(heartbeat.timer(&config, Timestamp::MAX, Duration::MAX), None);
+        assert!(!heartbeat.probe(&config, at(1), ON_TIME));
     }
 
     #[test]
     fn an_idle_link_is_pinged_exactly_interval_after_the_last_life_even_if_the_timeout_is_longer() {
-        let pulse = pulse(when_idle(5, 20), None);
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
-        assert_eq!(run(&mut heartbeat, &pulse, at(5)), [(5, Beat::Ping)]);
-        assert_eq!(run(&mut heartbeat, &pulse, at(11)), []);
-        heartbeat.pong(at(11));
-        assert_eq!(run(&mut heartbeat, &pulse, at(16)), [(16, Beat::Ping)]);
-        assert_eq!(run(&mut heartbeat, &pulse, at(99)), [(36, Beat::Dead)]);
+        let config = config(when_idle(5, 20), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        assert_eq!(run(&mut heartbeat, &config, 11), [(5, HeartbeatEvent::Ping)]);
+        heartbeat.pong(&config, at(11), None);
+        assert_eq!(run(&mut heartbeat, &config, 16), [(16, HeartbeatEvent::Ping)]);
+        assert_eq!(run(&mut heartbeat, &config, 99), [(36, HeartbeatEvent::Dead)]);
     }
 
     #[test]
-    fn a_steady_heart_beats_whatever_arrives() {
-        let pulse = pulse(steady(5, None), None);
-        let (mut heartbeat, ping) = Heartbeat::start(&pulse, at(0));
+    fn a_periodic_heartbeat_pings_whatever_arrives_and_gives_up_on_silence() {
+        let config = config(periodic(5, Some(5)), Some(2));
+        let (mut heartbeat, ping) = Heartbeat::start(&config, at(0));
         assert!(ping);
-        heartbeat.alive(at(4));
-        assert_eq!(run(&mut heartbeat, &pulse, at(12)), [(5, Beat::Ping), (10, Beat::Ping)]);
-    }
-
-    #[test]
-    fn a_steady_heart_with_a_timeout_gives_up_on_silence() {
-        let pulse = pulse(steady(5, Some(5)), None);
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
         heartbeat.alive(at(1));
-        assert_eq!(run(&mut heartbeat, &pulse, at(99)), [(5, Beat::Ping), (10, Beat::Dead)]);
+        let events = [(5, HeartbeatEvent::Ping), (7, HeartbeatEvent::Degraded), (10, HeartbeatEvent::Dead)];
+        assert_eq!(run(&mut heartbeat, &config, 99), events);
     }
 
     #[test]
-    fn listening_never_pings_and_gives_up_after_one_window() {
-        let pulse = pulse(Rhythm::Listen { window: 10 * SECOND }, Some(6));
-        let (mut heartbeat, ping) = Heartbeat::start(&pulse, at(0));
-        assert!(!ping && !heartbeat.probe(&pulse, at(1)));
-        heartbeat.alive(at(3));
-        assert_eq!(run(&mut heartbeat, &pulse, at(99)), [(9, Beat::Degraded), (13, Beat::Dead)]);
+    fn a_periodic_heartbeat_without_a_timeout_only_pings() {
+        let config = config(periodic(5, None), Some(2));
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        assert_eq!(run(&mut heartbeat, &config, 12), [(5, HeartbeatEvent::Ping), (10, HeartbeatEvent::Ping)]);
     }
 
     #[test]
-    fn a_link_that_recovered_is_degraded_again_in_time() {
-        let pulse = pulse(Rhythm::Listen { window: 20 * SECOND }, Some(6));
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
-        assert_eq!(run(&mut heartbeat, &pulse, at(7)), [(6, Beat::Degraded)]);
-        assert!(heartbeat.alive(at(7)));
-        assert_eq!(run(&mut heartbeat, &pulse, at(99)), [(13, Beat::Degraded), (27, Beat::Dead)]);
+    fn listening_never_pings_and_gives_up_after_the_timeout() {
+        let config = config(listen(20), Some(6));
+        let (mut heartbeat, ping) = Heartbeat::start(&config, at(0));
+        assert!(!ping && !heartbeat.probe(&config, at(1), ON_TIME));
+        assert_eq!(run(&mut heartbeat, &config, 7), [(6, HeartbeatEvent::Degraded)]);
+        assert!(heartbeat.alive(at(7)), "recovered");
+        assert!(!heartbeat.alive(at(7)), "only once");
+        assert_eq!(run(&mut heartbeat, &config, 99), [(13, HeartbeatEvent::Degraded), (27, HeartbeatEvent::Dead)]);
     }
 
     #[test]
-    fn a_late_verdict_gets_one_grace_and_no_second() {
-        let pulse = pulse(when_idle(5, 5), None);
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
-        assert_eq!(heartbeat.timer(&pulse, at(5)), Beat::Ping);
-        assert_eq!(heartbeat.timer(&pulse, at(3600)), Beat::Slept { late: 3590 * SECOND, ping: true });
-        assert_eq!(heartbeat.timer(&pulse, at(7200)), Beat::Dead);
+    fn a_late_timer_gives_a_running_wait_one_grace_and_no_second() {
+        let config = config(when_idle(5, 5), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        assert_eq!(heartbeat.timer(&config, at(5), ON_TIME), Some(HeartbeatEvent::Ping));
+        let slept = Some(HeartbeatEvent::Slept { ping: true });
+        assert_eq!(heartbeat.timer(&config, at(3600), 3590 * SECOND), slept);
+        assert_eq!((heartbeat.token(), heartbeat.deadline()), (2, Some(at(3605))));
+        assert_eq!(heartbeat.timer(&config, at(7200), 3595 * SECOND), Some(HeartbeatEvent::Dead));
     }
 
     #[test]
     fn life_after_a_grace_earns_the_next_one() {
-        let pulse = pulse(Rhythm::Listen { window: 5 * SECOND }, None);
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
-        assert_eq!(heartbeat.timer(&pulse, at(100)), Beat::Slept { late: 95 * SECOND, ping: false });
+        let config = config(listen(5), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        let slept = Some(HeartbeatEvent::Slept { ping: false });
+        assert_eq!(heartbeat.timer(&config, at(100), 95 * SECOND), slept);
         assert_eq!(heartbeat.deadline(), Some(at(105)));
         heartbeat.alive(at(104));
-        assert_eq!(heartbeat.timer(&pulse, at(200)), Beat::Slept { late: 91 * SECOND, ping: false });
+        assert_eq!(heartbeat.timer(&config, at(200), 95 * SECOND), slept);
     }
 
     #[test]
-    fn a_verdict_within_the_tolerance_stands() {
-        let pulse = pulse(when_idle(5, 5), None);
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
-        heartbeat.timer(&pulse, at(5));
-        assert_eq!(heartbeat.timer(&pulse, at(11)), Beat::Dead);
+    fn the_lateness_is_the_owners_and_not_that_of_the_verdict() {
+        let config = config(listen(30), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        heartbeat.alive(at(20));
+        let punctual = heartbeat.clone().timer(&config, at(52), SECOND);
+        assert_eq!(punctual, Some(HeartbeatEvent::Dead), "within the tolerance");
+        assert_eq!(heartbeat.timer(&config, at(52), 22 * SECOND), Some(HeartbeatEvent::Slept { ping: false }));
     }
 
     #[test]
-    fn degraded_is_said_once_and_recovered_once() {
-        let pulse = pulse(when_idle(5, 9), Some(2));
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
-        assert_eq!(run(&mut heartbeat, &pulse, at(13)), [(5, Beat::Ping), (7, Beat::Degraded)]);
-        assert!(heartbeat.alive(at(13)));
-        assert!(!heartbeat.alive(at(13)));
+    fn a_wait_that_began_after_the_timer_was_due_is_fresh() {
+        let config = config(when_idle(5, 5), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        assert!(heartbeat.probe(&config, at(50), ON_TIME));
+        assert_eq!(heartbeat.timer(&config, at(51), 46 * SECOND), None);
+        assert_eq!(heartbeat.timer(&config, at(55), ON_TIME), Some(HeartbeatEvent::Dead));
     }
 
     #[test]
-    fn a_round_trip_is_measured_even_if_a_message_came_before_the_pong() {
-        let pulse = pulse(when_idle(5, 5), None);
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
-        heartbeat.timer(&pulse, at(5));
-        heartbeat.alive(at(6));
-        assert_eq!(heartbeat.pong(at(7)).round_trip, Some(2 * SECOND));
-        assert_eq!(heartbeat.pong(at(8)).round_trip, None, "nobody asked");
+    fn the_latest_ping_is_timed_by_the_first_pong_with_its_token() {
+        let config = config(periodic(5, None), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        run(&mut heartbeat, &config, 5);
+        assert_eq!(heartbeat.token(), 2);
+        assert_eq!(heartbeat.pong(&config, at(6), Some(1)).round_trip, None, "of an older ping");
+        assert_eq!(heartbeat.pong(&config, at(7), Some(9)).round_trip, None, "of no ping");
+        assert_eq!(heartbeat.pong(&config, at(8), Some(2)).round_trip, Some(3 * SECOND));
+        assert_eq!(heartbeat.pong(&config, at(9), Some(2)).round_trip, None, "a second time");
     }
 
     #[test]
-    fn a_pong_that_may_belong_to_two_pings_is_no_sample() {
-        let pulse = pulse(steady(5, None), None);
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
-        heartbeat.timer(&pulse, at(5));
-        assert_eq!(heartbeat.pong(at(7)).round_trip, None, "of the ping at 0 or at 5");
-        heartbeat.timer(&pulse, at(10));
-        assert_eq!(heartbeat.pong(at(12)).round_trip, None, "of the ping at 5 or at 10");
-        assert_eq!(heartbeat.pong(at(13)).round_trip, Some(3 * SECOND));
+    fn without_a_token_a_pong_is_certain_only_if_no_other_ping_is_unanswered() {
+        let config = config(periodic(5, None), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        run(&mut heartbeat, &config, 5);
+        assert_eq!(heartbeat.pong(&config, at(7), None).round_trip, None, "of the ping at 0 or at 5");
+        run(&mut heartbeat, &config, 10);
+        assert_eq!(heartbeat.pong(&config, at(12), None).round_trip, None, "of the ping at 5 or at 10");
+        assert_eq!(heartbeat.pong(&config, at(13), None).round_trip, Some(3 * SECOND));
+        assert_eq!(heartbeat.pong(&config, at(14), None).round_trip, None, "nobody asked");
     }
 
     #[test]
-    fn a_server_that_never_answers_leaves_no_pong_certain() {
-        let pulse = pulse(steady(5, None), None);
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
-        for beat in 1..300 {
-            heartbeat.timer(&pulse, at(5 * beat));
+    fn after_more_unanswered_pings_than_can_be_counted_only_a_token_is_certain() {
+        let config = config(periodic(5, None), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        run(&mut heartbeat, &config, 5 * 299);
+        assert!((0..300).all(|_| heartbeat.pong(&config, at(1496), None).round_trip.is_none()));
+        assert_eq!(heartbeat.pong(&config, at(1496), Some(300)).round_trip, Some(SECOND));
+        run(&mut heartbeat, &config, 1500);
+        assert_eq!(heartbeat.pong(&config, at(1501), None).round_trip, Some(SECOND), "the count begins anew");
+    }
+
+    #[test]
+    fn tokens_never_become_zero() {
+        let config = config(periodic(5, None), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        heartbeat.token = u32::MAX;
+        run(&mut heartbeat, &config, 5);
+        assert_eq!(heartbeat.token(), 1);
+    }
+
+    #[test]
+    fn a_probe_waits_for_an_outstanding_answer_and_for_the_gap() {
+        let mut config = config(when_idle(5, 5), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        assert!(heartbeat.probe(&config, at(1), SECOND), "no ping before it");
+        assert!(!heartbeat.probe(&config, at(3), SECOND));
+        assert_eq!(run(&mut heartbeat, &config, 99), [(6, HeartbeatEvent::Dead)]);
+        config.mode = periodic(5, None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        let probes: Vec<_> = (1..=6).filter(|now| heartbeat.probe(&config, at(*now), 2 * SECOND)).collect();
+        assert_eq!(probes, [2, 4, 6]);
+    }
+
+    #[test]
+    fn a_restart_begins_a_new_watch_and_keeps_counting_tokens() {
+        let idle = config(when_idle(5, 5), Some(2));
+        let (mut heartbeat, _) = Heartbeat::start(&idle, at(0));
+        run(&mut heartbeat, &idle, 7);
+        assert_eq!(heartbeat.restart(&config(periodic(3, None), None), at(8)), (true, true));
+        assert_eq!((heartbeat.token(), heartbeat.deadline()), (2, Some(at(11))));
+        assert_eq!(heartbeat.restart(&config(listen(60), None), at(9)), (false, false));
+        assert_eq!((heartbeat.token(), heartbeat.deadline()), (2, Some(at(69))));
+    }
+
+    #[test]
+    fn a_dictated_mode_keeps_the_rest_but_a_slow_after_without_room() {
+        let own = config(when_idle(5, 5), Some(3));
+        let with = |mode| own.dictated(mode);
+        assert_eq!(with(listen(4)), Some(HeartbeatConfig { mode: listen(4), ..own }));
+        assert_eq!(with(listen(3)), Some(HeartbeatConfig { mode: listen(3), slow_after: None, ..own }));
+        assert_eq!(with(HeartbeatMode::Off), Some(HeartbeatConfig { mode: HeartbeatMode::Off, ..own }));
+        assert_eq!((with(listen(0)), with(periodic(5, Some(6)))), (None, None));
+    }
+
+    #[test]
+    fn the_link_is_known_to_be_good_until_the_last_life_where_life_is_expected() {
+        for (mode, until) in [(when_idle(5, 5), at(3)), (HeartbeatMode::Off, at(4)), (periodic(5, None), at(4))] {
+            let config = config(mode, None);
+            let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+            heartbeat.alive(at(3));
+            assert_eq!(heartbeat.good_until(&config, at(4)), until, "{mode}");
         }
-        assert!((0..300).all(|_| heartbeat.pong(at(1496)).round_trip.is_none()));
     }
 
     #[test]
-    fn a_probe_waits_while_a_ping_is_unanswered() {
-        let pulse = pulse(when_idle(5, 5), None);
-        let (mut heartbeat, _) = Heartbeat::start(&pulse, at(0));
-        assert!(heartbeat.probe(&pulse, at(1)));
-        assert!(!heartbeat.probe(&pulse, at(2)));
-        assert_eq!(run(&mut heartbeat, &pulse, at(99)), [(6, Beat::Dead)]);
+    fn modes_have_a_detection_time_and_a_description() {
+        let cases = [
+            (HeartbeatMode::Off, None, "off"),
+            (when_idle(20, 10), Some(30), "ping after 20s, dead after 10s"),
+            (periodic(20, Some(9)), Some(29), "ping every 20s, dead after 9s"),
+            (periodic(20, None), None, "ping every 20s, never dead"),
+            (listen(30), Some(30), "dead after 30s of silence"),
+        ];
+        for (mode, detection, description) in cases {
+            assert_eq!(mode.detection_time(), detection.map(Duration::from_secs));
+            assert_eq!(mode.to_string(), description);
+        }
+    }
+
+    #[test]
+    fn an_impossible_config_is_survived() {
+        let config = config(when_idle(0, 0), Some(0));
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        assert_eq!(heartbeat.timer(&config, at(0), ON_TIME), Some(HeartbeatEvent::Ping));
+        assert_eq!(heartbeat.timer(&config, at(0), ON_TIME), Some(HeartbeatEvent::Dead));
     }
 }

@@ -1,25 +1,36 @@
 //! The life of a WebSocket session as a pure state machine: heartbeat, reconnect lock, backoff,
 //! pending sends and receipts, without socket, clock, thread, runtime or hidden randomness.
 //!
-//! Inputs and the time go into a [`Session`], actions come out. What feeds it and carries out what it
-//! says is a *driver*; one session serves blocking sockets, tokio, a browser, a game loop, a
-//! simulator and a fuzzer alike. This page tells how to write a driver, in the order one writes it.
-//! Two complete ones are in `examples/`: `client` on plain sockets, `tokio_client` on tokio.
+//! Inputs and the time go into a [`Session`], actions come out. What feeds it and carries out its actions
+//! is a *driver*; one session serves blocking sockets, tokio, a browser, a game loop, a
+//! simulator and a fuzzer alike. This page shows how to write a driver, in the order one writes it.
+//! Two complete ones are in `examples/`: `client` on plain sockets, `tokio_client` on tokio. The server's side is
+//! in [`hub`].
 //!
 //! # 1. A clock
 //!
-//! Choose an origin and turn the time since then into an [`Instant`]. The origin must stay the same
-//! for one session; the clock should be monotonic and need not be punctual.
+//! Choose an origin and turn the time since then into a [`Timestamp`]. The origin must stay the same for one session.
 //!
 //! ```
 //! let origin = std::time::Instant::now();
-//! let now = || heartline::Instant::after(origin.elapsed());
+//! let now = || heartline::Timestamp::after(origin.elapsed());
 //! # let _ = now();
 //! ```
 //!
+//! The clock has to be monotonic, and it should go on while the computer sleeps. `std::time::Instant` does so on
+//! Windows, but stands still on Linux, Android and Apple's systems: after a night's sleep no time has passed, a
+//! message of 30 s to live is still sent, and a dead link is noticed only when the rest of its interval is over. There
+//! use `CLOCK_BOOTTIME` (Linux, Android) or `mach_continuous_time` (Apple), and see to it that something wakes the
+//! driver: a timer on that clock, or a coarse tick. On waking, read what is readable, then call
+//! [`Input::Timer`]. The session finds out by itself how late that is. After a suspension a dead link is found within
+//! one more timeout of the heartbeat than [`Session::detection_time`], counted from the waking.
+//!
+//! Never use a clock that can be set: time does not run backwards for a session, so a single `now` from the far
+//! future holds its clock there until the real time catches up.
+//!
 //! # 2. A session
 //!
-//! A [`Config`] is built from [`Settings`], valid or not at all. The seed decides all jitter: take it
+//! A [`Config`] is built from [`Settings`], valid or not at all. The seed decides all jitter: draw it
 //! from the operating system, so that a thousand clients do not come back in the same millisecond.
 //!
 //! ```
@@ -37,70 +48,176 @@
 //! would wait for ever. So leave room for a ping and a close frame in that buffer.
 //!
 //! ```
-//! use heartline::{Action, Input, Instant, Session};
+//! use heartline::{Action, Input, Session, Timestamp};
 //!
 //! let mut session: Session<String> = Session::new(Default::default(), 1);
-//! for action in session.handle(Instant::ORIGIN, Input::Connect) {
+//! for action in session.handle(Timestamp::ORIGIN, Input::Connect) {
 //!     match action {
 //!         Action::Deliver(message) => println!("{message}"),
-//!         Action::Connect { conn, attempt } => { /* dial, with a fresh token; remember `conn` */ }
-//!         Action::Ping { conn } => { /* a protocol ping, or the text this server answers */ }
-//!         Action::Close { conn, code } => { /* send a close frame */ }
-//!         Action::Abort { conn } => { /* drop the socket, or the dial */ }
-//!         Action::Event(event) => println!("{event:?}"),
-//!         Action::ScheduleReconnect { attempt, at, cause } => { /* "reconnecting in …" */ }
-//!         Action::Outcome { id, outcome } => { /* what became of a message */ }
+//!         Action::Connect { conn, renew, .. } => { /* dial, with new credentials if `renew`; remember `conn` */ }
+//!         Action::Ping { conn, token, .. } => { /* a ping with the token in its payload, or the text this server answers */ }
+//!         Action::Close { conn, code, .. } => { /* send a close frame */ }
+//!         Action::Abort { conn, .. } => { /* drop the socket, or the dial */ }
+//!         Action::Event(event) => println!("{event}"),
+//!         Action::ScheduleReconnect { at, .. } => { /* "reconnecting in …" */ }
+//!         Action::Outcome { id, outcome, .. } => println!("{id}: {outcome}"),
 //!     }
 //! }
 //! ```
 //!
-//! An application answers actions: it sends its login when an event says [`Greeting`](State::Greeting), acknowledges what it has
-//! understood with [`Input::Acked`]. Collect such answers while pulling, and pass them on when the actions are through.
+//! A loop that has to call the session between two actions pulls them one by one:
+//! `drop(session.handle(now, input))`, then [`Session::next_action`] until it gives `None`.
 //!
 //! # 4. The inputs
 //!
 //! - A dial succeeds: [`Input::Opened`]. It fails: [`Input::Closed`] with the [`Loss`] that fits. A dial that was
-//!   aborted and succeeds all the same may be reported too: the answer is its `Abort`.
-//! - A data message: [`Input::Message`]. What answers a ping, be it a protocol pong or the application's own text:
-//!   [`Input::Pong`]; it never reaches the application.
-//! - Another sign of life, such as the server's own ping: [`Input::Alive`].
-//! - A close frame, the end of the stream, an error: [`Input::Closed`], as often and in whatever order they come.
+//!   aborted and succeeds all the same may be reported too; it is answered with an `Abort`.
+//! - A data message: [`Session::received`], and hand it to the application if that is true. (Or
+//!   [`Input::Message`], which gives it back as [`Action::Deliver`].)
+//! - What answers a ping, be it a protocol pong with a token of ours or the application's own text: [`Input::Pong`]; it
+//!   never reaches the application.
+//! - Another sign of life, such as the server's own ping, a pong whose payload is not ours, or bytes of a message that is
+//!   not complete yet: [`Input::Alive`]. Without the last, a message that takes longer to arrive than the heartbeat
+//!   waits is never delivered.
+//! - A close frame, the end of the stream, an error: [`Input::Closed`]. Duplicates are harmless.
 //! - The greeting is over: [`Input::Ready`], if the config has a greeting.
 //! - The network came back or changed: [`Input::NetworkChanged`].
 //!
 //! # 5. The messages to send
 //!
-//! [`Session::send`] accepts an [`Outgoing`] with one of three promises (see [`Delivery`]) and names it, or gives it back.
-//! While, and only while, the socket takes more, [`Session::transmit`] hands out the next one. If the socket did
-//! not take it after all, give it back with [`Session::unsent`] before any other call. Write, then flush
-//! once when `transmit` says `None` or the socket is full. That is the backpressure: what the socket
-//! cannot take waits in the session, within its bounds.
+//! [`Session::send`] accepts an [`Outgoing`] with one of three promises (see [`Delivery`](message::Delivery)) and names
+//! it, or gives it back. [`Session::transmit`] lends the next one to write, while the socket takes more; it stays in its queue
+//! until [`Session::sent`] says that it is in a buffer of the connection.
 //!
-//! A driver must not hold a pulled message in a future that can be cancelled. Ask the socket for readiness
-//! first, then pull and hand over in one go.
+//! ```
+//! use heartline::{Action, ConnId, Input, Outcome, Outgoing, Session, Timestamp};
+//!
+//! let now = Timestamp::ORIGIN;
+//! let conn = ConnId::from_raw(1).unwrap();
+//! let mut session: Session<String> = Session::new(Default::default(), 1);
+//! session.handle(now, Input::Connect).for_each(drop);
+//! session.handle(now, Input::Opened { conn }).for_each(drop);
+//!
+//! let id = session.send(now, Outgoing::at_most_once("hello".to_string(), 5)).expect("there is room");
+//! while let Some(transmit) = session.transmit(now) {
+//!     // socket.write(transmit.message)
+//!     let written = transmit.id;
+//!     session.sent(now, written);
+//! }
+//! // socket.flush()
+//! match session.next_action() {
+//!     Some(Action::Outcome { id: of, outcome: Outcome::Transmitted, .. }) => assert_eq!(of, id),
+//!     other => panic!("{other:?}"),
+//! }
+//! ```
+//!
+//! If the socket is full, stop: the message is still there. If it can never be sent (over the codec's limit), call
+//! [`Session::rejected`]. The order is write, `sent`, flush. An async driver must not await between the write and `sent`:
+//! cancelled in between, as `sink.send(message).await` can be, an at-most-once message would be written twice. And
+//! *ready is not flushed*: a sink that takes the next message at once may still hold the last one, so wait for
+//! the flush, not for readiness, when there is nothing more to transmit. A codec that takes messages by value wants an
+//! `M` that is cheap to clone, such as one of `Bytes`.
 //!
 //! # 6. The timer
 //!
-//! One timer, at [`Session::deadline`]; when it is due, [`Input::Timer`]. An early timer does no harm and a late one is
+//! One timer, at [`Session::deadline`]; when it is due, [`Input::Timer`]. Early calls are harmless and a late one is
 //! understood. Look at the deadline again after every burst of calls.
 //!
 //! # 7. The loop
 //!
-//! Feed everything that is readable, *then* the timer if it is due, *then* pull messages to send. In that order an answer that
+//! Feed everything that is readable, *then* the timer if it is due, *then* transmit messages. In that order an answer that
 //! waits in the socket buffer saves the link even if the process was suspended.
+//!
+//! # A greeting with a login
+//!
+//! With `greeting_timeout`, a connection that opens is in [`State::Greeting`] until [`Input::Ready`]. Only messages of
+//! delivery `ThisConnection` pass meanwhile, so nothing that was queued overtakes the login.
+//!
+//! ```
+//! use core::time::Duration;
+//! use heartline::{Config, ConnId, Input, Outgoing, Session, Settings, State, Timestamp};
+//!
+//! let config = Config::new(Settings { greeting_timeout: Some(Duration::from_secs(5)), ..Settings::default() })?;
+//! let mut session: Session<&str> = Session::new(config, 1);
+//! let now = Timestamp::ORIGIN;
+//! let conn = ConnId::from_raw(1).unwrap();
+//! session.send(now, Outgoing::at_most_once("queued before", 13)).expect("there is room");
+//! session.handle(now, Input::Connect).for_each(drop);
+//! session.handle(now, Input::Opened { conn }).for_each(drop);
+//! assert_eq!(session.state(), State::Greeting);
+//!
+//! let login = session.send(now, Outgoing::this_connection("login", 5)).expect("there is room");
+//! assert_eq!(session.transmit(now).map(|transmit| *transmit.message), Some("login"));
+//! session.sent(now, login);
+//! assert_eq!(session.transmit(now), None);
+//!
+//! // The server welcomes us.
+//! session.handle(now, Input::Ready { conn }).for_each(drop);
+//! assert_eq!(session.transmit(now).map(|transmit| *transmit.message), Some("queued before"));
+//! # Ok::<(), heartline::ConfigError>(())
+//! ```
+//!
+//! # Credentials
+//!
+//! A server that answers 401, or closes with 4401 or 3000, refuses the credentials. The session then dials once more, after
+//! the backoff's delay, and from there on [`Action::Connect`] says `renew` until a connection is stable: fetch a new token
+//! for that dial. If it is refused again, the session stops and is `Idle`; `Connect` starts it with a clean slate. Other
+//! statuses of the 4xx range stop at once. The whole table is at [`RetryPolicy`](retry::RetryPolicy). A
+//! token that expires while the connection is open: [`Input::Reconnect`]. A server that refuses in its own protocol
+//! (CONNACK, `connect_error`): [`Loss::Application`] with a code that the policy knows.
+//!
+//! # The end
+//!
+//! [`Input::Close`] starts a drain: new messages are refused, what was accepted is sent, then the close frame.
+//!
+//! ```
+//! use core::time::Duration;
+//! use heartline::{ConnId, Input, Loss, Outgoing, Session, State, Timestamp};
+//!
+//! let now = Timestamp::ORIGIN;
+//! let conn = ConnId::from_raw(1).unwrap();
+//! let mut session: Session<&str> = Session::new(Default::default(), 1);
+//! session.handle(now, Input::Connect).for_each(drop);
+//! session.handle(now, Input::Opened { conn }).for_each(drop);
+//! let last = session.send(now, Outgoing::at_most_once("goodbye", 7)).expect("there is room");
+//!
+//! session.handle(now, Input::close_within(Duration::from_secs(3))).for_each(drop);
+//! assert!(session.is_draining());
+//! assert_eq!(session.transmit(now).map(|transmit| transmit.id), Some(last));
+//! session.sent(now, last);
+//! assert_eq!(session.state(), State::Closing); // next_action() gives the close frame to send
+//! session.handle(now, Input::closed(conn, Loss::Close(1000))).for_each(drop);
+//! assert_eq!(session.state(), State::Closed);
+//! ```
+//!
+//! # Pausing
+//!
+//! A hidden page, a phone that is offline: withhold [`Input::Timer`] and feed everything else. The session then neither
+//! dials nor gives up; the queue is kept. On resuming, read what is readable and call the timer: it is late, so a healthy link
+//! gets its grace, and a dial that is due comes at once. Nothing else is needed.
+//!
+//! # Without pings
+//!
+//! A browser cannot send ping frames, and the default heartbeat pings. Either make [`Action::Ping`] a text that the
+//! server answers, and report the answer as [`Input::Pong`] with `token: None`; or choose
+//! [`HeartbeatMode::Listen`](heartbeat::HeartbeatMode::Listen) if the server itself sends something at regular
+//! intervals. A `Ping` that is carried out as nothing makes the session reconnect again and again.
 //!
 //! # Alone
 //!
-//! The small machines are public where somebody may want them alone: [`Heartbeat`] for either side of a connection,
-//! [`Backoff`] and [`Retries`], [`RetryPolicy`], [`Outbox`].
+//! The small machines are public where somebody may want them alone: [`heartbeat`] for either side of a connection,
+//! [`backoff`], [`retry`].
 //!
-//! # Features
+//! # Features and stability
 //!
 //! - `serde`: everything that goes in or comes out (config, calls, actions, events, outcomes, stats) can be
-//!   stored and read back; an invalid [`Config`] is not read. Off by default; without it the only dependency is `thiserror`.
+//!   stored and read back; an invalid [`Config`] and unknown fields are not read. Off by default; without it the only
+//!   dependency is `thiserror`. Stored data carries no promise across minor versions.
+//! - `Action`, `State`, `Outcome`, `Delivery` are exhaustive on purpose: a driver should not miss one. What else may grow
+//!   is `#[non_exhaustive]`.
 //!
 //! The crate is `no_std` with `alloc`, needs no atomics, and builds with Rust 1.85. `SPEC.md` in the repository says clause by clause
-//! what the machine does.
+//! what the machines do.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -108,41 +225,38 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod backoff;
+pub mod heartbeat;
 pub mod hub;
 
-mod action;
-mod backoff;
-mod config;
-mod event;
-mod fingerprint;
-mod heartbeat;
-mod input;
-mod loss;
-mod machine;
-mod message;
-mod outbox;
+mod check;
+mod close_code;
+mod conn;
+mod count;
 mod random;
-mod retry;
-mod round_trip;
 mod session;
-mod stats;
 mod time;
 
-pub use action::{Action, Actions};
-pub use backoff::{Backoff, Jitter, Retries};
-pub use config::{Config, ConfigError, Settings};
-pub use event::{Cause, Event, ReadyState, State};
-pub use fingerprint::Fingerprint;
-pub use heartbeat::{Beat, Heartbeat, Pong, Pulse, Rhythm};
-pub use input::{Call, ConnId, Input};
-pub use loss::{CloseCode, Closed, InvalidCloseCode, Loss, Transport};
-pub use message::{Delivery, MessageId, Outcome, Outgoing, Refusal, Refused, Transmit, Unsent, Why};
-pub use outbox::{Limits, Outbox, Overflow};
-pub use retry::{DEFAULT_RULES, DefaultRule, RetryPolicy, Rule, Verdict, When};
-pub use round_trip::RoundTrip;
-pub use session::{Reply, Session};
-pub use stats::Stats;
-pub use time::Instant;
+pub use check::ConfigError;
+pub use close_code::{CloseCode, InvalidCloseCode};
+pub use conn::ConnId;
+pub use session::action::Action;
+pub use session::config::{Config, Settings};
+pub use session::event::{Event, State};
+pub use session::input::Input;
+pub use session::loss::Loss;
+pub use session::message::{MessageId, Outcome, Outgoing, Transmit};
+pub use session::{Actions, Session};
+pub use session::{event, loss, message, outbox, retry, stats};
+pub use time::Timestamp;
+
+/// Calls to a session as data: for a recorder, a fuzzer, a model.
+pub mod replay {
+    #[doc(hidden)]
+    pub use crate::session::Fingerprint;
+    pub use crate::session::Reply;
+    pub use crate::session::input::Call;
+}
 
 /// The README's code is compiled with the documentation tests.
 #[cfg(doctest)]

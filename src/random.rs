@@ -21,6 +21,13 @@ impl Random {
     }
 }
 
+/// Uniform in `low..=high`, out of 64 random bits; `low` if the range is empty. The bias of multiply-and-shift is
+/// below one in 2⁶⁴ per unit of the range.
+pub(crate) fn between(low: u64, high: u64, random: u64) -> u64 {
+    let width = u128::from(high.saturating_sub(low)) + 1;
+    low.saturating_add(((u128::from(random) * width) >> 64) as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Random;

@@ -2,28 +2,30 @@
 
 use core::time::Duration;
 
-/// A moment: nanoseconds since an origin that the driver chose.
+/// A moment: nanoseconds since an origin that the driver chose, usually the start of the process.
 ///
-/// The origin is the driver's business (the start of the process, usually) as long as it stays the
-/// same for one session. The type holds 584 years and has no conversion from a system clock: the
-/// driver subtracts its own origin and calls [`Instant::after`].
+/// The origin must stay the same for one session. The type holds 584 years and does not know any
+/// system clock: the driver measures the time since its origin and calls [`Timestamp::after`];
+/// [`Timestamp::since_origin`] leads back.
 ///
 /// ```
 /// use core::time::Duration;
-/// use heartline::Instant;
+/// use heartline::Timestamp;
 ///
 /// let origin = std::time::Instant::now();
-/// let now = Instant::after(origin.elapsed());
-/// assert!(now < now.saturating_add(Duration::from_nanos(1)));
+/// let now = Timestamp::after(origin.elapsed());
+/// let due = now.saturating_add(Duration::from_secs(20));
+/// let timer: std::time::Instant = origin + due.since_origin();
+/// # let _ = timer;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Instant(u64);
+pub struct Timestamp(u64);
 
-impl Instant {
+impl Timestamp {
     /// The origin itself.
     pub const ORIGIN: Self = Self(0);
-    /// The last moment that can be told. No deadline ever falls on it.
+    /// The last moment the type can hold. No deadline ever falls on it.
     pub const MAX: Self = Self(u64::MAX);
 
     /// The moment `nanos` nanoseconds after the origin.
@@ -31,9 +33,14 @@ impl Instant {
         Self(nanos)
     }
 
-    /// The moment `elapsed` after the origin; [`Instant::MAX`] when that is past the end.
+    /// The moment `elapsed` after the origin; [`Timestamp::MAX`] when that is past the end.
     pub const fn after(elapsed: Duration) -> Self {
         Self(nanos(elapsed))
+    }
+
+    /// The time from the origin to this moment: the inverse of [`after`](Self::after).
+    pub const fn since_origin(self) -> Duration {
+        Duration::from_nanos(self.0)
     }
 
     /// Nanoseconds since the origin.
@@ -41,7 +48,7 @@ impl Instant {
         self.0
     }
 
-    /// This moment moved later by `by`, stopping at [`Instant::MAX`].
+    /// This moment moved later by `by`, stopping at [`Timestamp::MAX`].
     #[must_use]
     pub const fn saturating_add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(nanos(by)))
@@ -55,25 +62,36 @@ impl Instant {
 
 /// A duration in whole nanoseconds, stopping at the end of `u64`.
 pub(crate) const fn nanos(duration: Duration) -> u64 {
-    let nanos = duration.as_nanos();
-    if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
+    match duration.as_secs().checked_mul(1_000_000_000) {
+        Some(nanos) => nanos.saturating_add(duration.subsec_nanos() as u64),
+        None => u64::MAX,
+    }
 }
 
 /// A moment that something waits for, or never.
 ///
-/// Eight bytes instead of the sixteen of `Option<Instant>`: [`Instant::MAX`] stands for never, so a
-/// deadline past the end of time is none by itself.
+/// Eight bytes instead of the sixteen of `Option<Timestamp>`: [`Timestamp::MAX`] stands for never, so a
+/// deadline past the end of time is none without a special case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Deadline(Instant);
+pub(crate) struct Deadline(Timestamp);
 
 impl Deadline {
-    pub(crate) const NEVER: Self = Self(Instant::MAX);
+    pub(crate) const NEVER: Self = Self(Timestamp::MAX);
 
-    pub(crate) const fn at(instant: Instant) -> Self {
+    pub(crate) const fn at(instant: Timestamp) -> Self {
         Self(instant)
     }
 
-    pub(crate) const fn passed(self, now: Instant) -> bool {
+    /// So long after a moment; never if there is none, or no length.
+    #[inline]
+    pub(crate) const fn after(since: Option<Timestamp>, by: Option<Duration>) -> Self {
+        match (since, by) {
+            (Some(since), Some(by)) => Self(since.saturating_add(by)),
+            _ => Self::NEVER,
+        }
+    }
+
+    pub(crate) const fn passed(self, now: Timestamp) -> bool {
         self.0.0 <= now.0 && !self.is_never()
     }
 
@@ -81,13 +99,27 @@ impl Deadline {
         self.0.0 == u64::MAX
     }
 
-    /// The moment, [`Instant::MAX`] for never.
-    pub(crate) const fn instant(self) -> Instant {
+    /// The moment, [`Timestamp::MAX`] for never.
+    pub(crate) const fn instant(self) -> Timestamp {
         self.0
     }
 
-    pub(crate) const fn get(self) -> Option<Instant> {
+    pub(crate) const fn get(self) -> Option<Timestamp> {
         if self.is_never() { None } else { Some(self.0) }
+    }
+
+    /// How far away it is and how far over, up to `late`: for fingerprints.
+    pub(crate) fn distance(self, now: Timestamp, late: Duration) -> [u64; 2] {
+        if self.is_never() {
+            return [u64::MAX, 0];
+        }
+        let (at, now) = (self.0.0, now.0);
+        [at.saturating_sub(now), now.saturating_sub(at).min(nanos(late))]
+    }
+
+    /// How long ago it passed; zero for one that has not.
+    pub(crate) const fn lateness(self, now: Timestamp) -> Duration {
+        now.saturating_since(self.0)
     }
 }
 
@@ -97,21 +129,27 @@ mod tests {
 
     #[test]
     fn a_deadline_passes_at_its_very_moment() {
-        let deadline = Deadline::at(Instant::from_nanos(5));
-        assert!(!deadline.passed(Instant::from_nanos(4)));
-        assert!(deadline.passed(Instant::from_nanos(5)));
+        let deadline = Deadline::at(Timestamp::from_nanos(5));
+        assert!(!deadline.passed(Timestamp::from_nanos(4)));
+        assert!(deadline.passed(Timestamp::from_nanos(5)));
     }
 
     #[test]
     fn a_deadline_past_the_end_of_time_is_none() {
-        let late = Instant::from_nanos(u64::MAX - 1).saturating_add(Duration::from_secs(1));
+        let late = Timestamp::from_nanos(u64::MAX - 1).saturating_add(Duration::from_secs(1));
         assert_eq!(Deadline::at(late).get(), None);
-        assert!(!Deadline::at(late).passed(Instant::MAX));
+        assert!(!Deadline::at(late).passed(Timestamp::MAX));
+    }
+
+    #[test]
+    fn the_time_since_the_origin_is_the_inverse_of_after() {
+        let elapsed = Duration::new(7, 9);
+        assert_eq!(Timestamp::after(elapsed).since_origin(), elapsed);
     }
 
     #[test]
     fn durations_longer_than_time_itself_saturate() {
-        assert_eq!(Instant::after(Duration::MAX), Instant::MAX);
-        assert_eq!(Instant::ORIGIN.saturating_since(Instant::MAX), Duration::ZERO);
+        assert_eq!(Timestamp::after(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::ORIGIN.saturating_since(Timestamp::MAX), Duration::ZERO);
     }
 }

@@ -7,24 +7,28 @@
 
 mod driver;
 
-#[path = "../shared/app.rs"]
-mod app;
-#[path = "../shared/diary.rs"]
-mod diary;
+#[path = "../shared/application.rs"]
+mod application;
+#[path = "../shared/audit.rs"]
+mod audit;
+#[path = "../shared/client.rs"]
+mod client;
 #[path = "../shared/faults.rs"]
 mod faults;
+#[path = "../shared/host.rs"]
+mod host;
 #[path = "../shared/interactive.rs"]
 mod interactive;
-#[path = "../shared/losses.rs"]
-mod losses;
+#[path = "../shared/logger.rs"]
+mod logger;
+#[path = "../shared/recorder.rs"]
+mod recorder;
 #[path = "../shared/relay.rs"]
 mod relay;
-#[path = "../shared/tally.rs"]
-mod tally;
 #[path = "../shared/tour.rs"]
 mod tour;
-#[path = "../shared/witness.rs"]
-mod witness;
+#[path = "../shared/translate.rs"]
+mod translate;
 
 use std::process::ExitCode;
 

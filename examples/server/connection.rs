@@ -17,9 +17,9 @@ use tungstenite::error::ProtocolError;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message};
 
-use super::events::Heard;
-use super::http::{self, Asked};
-use super::notes::{Note, Pass};
+use super::events::ClientEvent;
+use super::http::{self, Upgrade};
+use super::reports::{NewConnection, Report};
 
 /// The most that a frame of the server's adds to its payload (RFC 6455 §5.2).
 const HEADER: usize = 10;
@@ -30,7 +30,7 @@ type Socket = WebSocketStream<TcpStream>;
 
 /// What all connections share.
 pub struct Shared {
-    pub notes: Sender<Note>,
+    pub reports: Sender<Report>,
     /// Whether the server plays dead.
     pub paused: watch::Sender<bool>,
     /// Requests that were not answered yet.
@@ -82,13 +82,13 @@ pub async fn serve(mut tcp: TcpStream, shared: Arc<Shared>) {
     select! {
         biased;
         () = gate.open() => {}
-        true = http::is_order(&tcp), if shared.admin => {} // How else could it be told to go on?
+        true = http::is_order(&tcp), if shared.admin => {} // Or nothing could resume it.
     }
     let Ok(permit) = shared.requests.try_acquire() else {
         return http::refuse(&mut tcp, 503, Some(Duration::from_secs(1))).await;
     };
-    let Ok(asked) = timeout(shared.request_timeout, http::request(&mut tcp, &shared)).await else { return };
-    let Some(Asked { pass, user, rest }) = asked else { return };
+    let Ok(upgrade) = timeout(shared.request_timeout, http::request(&mut tcp, &shared)).await else { return };
+    let Some(Upgrade { connection, user, rest }) = upgrade else { return };
     drop(permit);
 
     let codec = WebSocketConfig::default()
@@ -98,9 +98,9 @@ pub async fn serve(mut tcp: TcpStream, shared: Arc<Shared>) {
         .max_frame_size(Some(shared.max_message))
         .max_message_size(Some(shared.max_message));
     let socket = WebSocketStream::from_partially_read(tcp, rest, Role::Server, Some(codec)).await;
-    let Pass { conn, queue, abort, .. } = pass;
+    let NewConnection { conn, queue, abort, .. } = connection;
     if let Some(user) = user {
-        _ = shared.notes.send(Note::Login { conn, user }).await;
+        _ = shared.reports.send(Report::Login { conn, user }).await;
     }
     let aborted = async {
         if abort.await.is_err() {
@@ -111,7 +111,7 @@ pub async fn serve(mut tcp: TcpStream, shared: Arc<Shared>) {
         () = talk(socket, conn, queue, &shared) => {}
         () = aborted => {}
     }
-    _ = shared.notes.send(Note::Gone { conn }).await;
+    _ = shared.reports.send(Report::Gone { conn }).await;
 }
 
 async fn talk(socket: Socket, conn: ConnId, queue: UnboundedReceiver<Message>, shared: &Shared) {
@@ -123,7 +123,7 @@ async fn talk(socket: Socket, conn: ConnId, queue: UnboundedReceiver<Message>, s
             end = &mut reading => {
                 if let End::Broken(code) = end {
                     // The hub decides about the close frame, as about every other.
-                    _ = shared.notes.send(Note::Broken { conn, code }).await;
+                    _ = shared.reports.send(Report::Broken { conn, code }).await;
                     _ = timeout(shared.linger, writing).await;
                 }
                 end
@@ -155,19 +155,19 @@ async fn read(stream: &mut SplitStream<Socket>, conn: ConnId, shared: &Shared) -
             () = gate.shut() => continue,
             frame = stream.next() => frame,
         };
-        let note = match frame {
-            Some(Ok(Message::Text(text))) => Note::Heard { conn, heard: Heard::parse(&text) },
+        let report = match frame {
+            Some(Ok(Message::Text(text))) => Report::Event { conn, event: ClientEvent::parse(&text) },
             Some(Ok(Message::Binary(_))) => return End::Broken(code(1003)),
             Some(Ok(Message::Close(_))) => {
-                _ = shared.notes.send(Note::Gone { conn }).await;
+                _ = shared.reports.send(Report::Gone { conn }).await;
                 _ = timeout(shared.linger, async { while let Some(Ok(_)) = stream.next().await {} }).await;
                 return End::Gone;
             }
-            Some(Ok(_)) => Note::Alive { conn }, // The codec answers pings.
+            Some(Ok(_)) => Report::Alive { conn }, // The codec answers pings.
             Some(Err(error)) => return complaint(&error).map_or(End::Gone, End::Broken),
             None => return End::Gone,
         };
-        if shared.notes.send(note).await.is_err() {
+        if shared.reports.send(report).await.is_err() {
             return End::Gone;
         }
     }
@@ -208,7 +208,7 @@ async fn write(
         if last {
             break;
         }
-        _ = shared.notes.send(Note::Written { conn, bytes }).await;
+        _ = shared.reports.send(Report::Written { conn, bytes }).await;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The JSON events: what clients say, and what they are told.
+//! The JSON events: what clients send, and what the server sends.
 
 use std::fmt;
 use std::sync::Arc;
@@ -85,11 +85,11 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What a client says. Fields that are not named here are not looked at: a client may call itself what it
-/// likes, others hear its registered name.
+/// What a client sends. Other fields are ignored: a client may call itself what it likes, others see its registered
+/// name.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Heard {
+pub enum ClientEvent {
     Heart,
     Login {
         user: String,
@@ -114,7 +114,7 @@ pub enum Heard {
         to_user: String,
     },
     Who {
-        /// Whether to be told of changes from now on.
+        /// Whether to report changes from now on.
         #[serde(default)]
         watch: bool,
     },
@@ -123,7 +123,7 @@ pub enum Heard {
     Unknown,
 }
 
-impl Heard {
+impl ClientEvent {
     pub fn parse(text: &str) -> Self {
         serde_json::from_str(text).unwrap_or(Self::Unknown)
     }
@@ -137,10 +137,10 @@ pub enum Body {
     StopScreen,
 }
 
-/// What a client is told.
+/// What the server sends.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Told<'a> {
+pub enum ServerEvent<'a> {
     /// It is logged in.
     Open {
         msg: &'static str,
@@ -148,9 +148,9 @@ pub enum Told<'a> {
     },
     /// It is not, or may not do this.
     Refused {
-        msg: &'static str,
+        msg: &'a str,
     },
-    /// Its heartbeat was heard.
+    /// The answer to its heartbeat.
     Heart,
     /// Somebody wrote to it.
     Message {
@@ -199,28 +199,28 @@ pub enum Told<'a> {
     },
 }
 
-impl Told<'_> {
+impl ServerEvent<'_> {
     pub fn text(&self) -> Utf8Bytes {
         serde_json::to_string(self).unwrap_or_default().into()
     }
 
     pub fn online<'u>(users: impl ExactSizeIterator<Item = &'u User>) -> Utf8Bytes {
         let count = users.len();
-        Told::Online { count, users: users.take(LISTED).map(User::to_string).collect() }.text()
+        ServerEvent::Online { count, users: users.take(LISTED).map(User::to_string).collect() }.text()
     }
 
-    /// A message as its recipient hears it: from the registered name.
+    /// A message as its recipient gets it: from the registered name.
     pub fn delivered(from: &User, body: &Body) -> Utf8Bytes {
         match body {
-            Body::Text { text, id } => Told::Message { from: &from.name, text, id: *id },
-            Body::OpenScreen => Told::OpenScreen { from_user: &from.name },
-            Body::StopScreen => Told::StopScreen { from_user: &from.name },
+            Body::Text { text, id } => ServerEvent::Message { from: &from.name, text, id: *id },
+            Body::OpenScreen => ServerEvent::OpenScreen { from_user: &from.name },
+            Body::StopScreen => ServerEvent::StopScreen { from_user: &from.name },
         }
         .text()
     }
 
-    pub fn said(from: Option<&User>, body: &Body) -> Utf8Bytes {
+    pub fn broadcast(from: Option<&User>, body: &Body) -> Utf8Bytes {
         let Body::Text { text, .. } = body else { return Utf8Bytes::default() };
-        Told::Say { from: &from.map_or_else(|| "system".into(), User::to_string), text }.text()
+        ServerEvent::Say { from: &from.map_or_else(|| "system".into(), User::to_string), text }.text()
     }
 }

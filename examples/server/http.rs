@@ -1,4 +1,4 @@
-//! The request before the connection: a page, an order to play dead, or an upgrade that the hub admits or not.
+//! The request before the connection: for the page, for a pause, or for an upgrade that the hub admits or not.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tungstenite::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 
 use super::connection::{Shared, discard};
 use super::events::User;
-use super::notes::{Asks, Note, Pass};
+use super::reports::{NewConnection, Report, UpgradeRequest};
 
 const PAGE: &str = include_str!("page.html");
 /// A longer request is refused.
@@ -21,8 +21,8 @@ const LONGEST: usize = 8 * 1024;
 const HANG_UP: Duration = Duration::from_secs(1);
 
 /// An upgrade that was answered with yes.
-pub struct Asked {
-    pub pass: Pass,
+pub struct Upgrade {
+    pub connection: NewConnection,
     /// Who logs in by the path.
     pub user: Option<User>,
     /// What already came behind the request.
@@ -30,21 +30,8 @@ pub struct Asked {
 }
 
 /// Reads a request and answers it. `None` if that was all.
-pub async fn request(tcp: &mut TcpStream, shared: &Shared) -> Option<Asked> {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break at + 4;
-        }
-        if bytes.len() > LONGEST {
-            refuse(tcp, 431, None).await;
-            return None;
-        }
-        if tcp.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let mut rest = bytes.split_off(end);
+pub async fn request(tcp: &mut TcpStream, shared: &Shared) -> Option<Upgrade> {
+    let (bytes, mut rest) = head(tcp).await?;
     if bytes.starts_with(b"POST ") {
         admin(tcp, &bytes, shared).await;
         return None;
@@ -73,41 +60,59 @@ pub async fn request(tcp: &mut TcpStream, shared: &Shared) -> Option<Asked> {
         Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return None,
         _ => {}
     }
-    let pass = admit(tcp, &request, shared).await?;
-    if let Some(chosen) = pass.protocol.as_deref().and_then(|chosen| HeaderValue::from_str(chosen).ok()) {
+    let connection = admit(tcp, &request, shared).await?;
+    if let Some(chosen) = connection.protocol.as_deref().and_then(|chosen| HeaderValue::from_str(chosen).ok()) {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, chosen);
     }
     let mut bytes = Vec::new();
     let written = write_response(&mut bytes, &response).is_ok() && tcp.write_all(&bytes).await.is_ok();
     if !written {
-        _ = shared.notes.send(Note::Gone { conn: pass.conn }).await;
+        _ = shared.reports.send(Report::Gone { conn: connection.conn }).await;
         return None;
     }
-    Some(Asked { pass, user, rest })
+    Some(Upgrade { connection, user, rest })
 }
 
-async fn admit(tcp: &mut TcpStream, request: &Request, shared: &Shared) -> Option<Pass> {
+/// What comes up to an empty line, and what already came behind it.
+async fn head(tcp: &mut TcpStream) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            let rest = bytes.split_off(at + 4);
+            return Some((bytes, rest));
+        }
+        if bytes.len() > LONGEST {
+            refuse(tcp, 431, None).await;
+            return None;
+        }
+        if tcp.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+async fn admit(tcp: &mut TcpStream, request: &Request, shared: &Shared) -> Option<NewConnection> {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     let Some(host) = header(HOST) else {
         refuse(tcp, 400, None).await;
         return None;
     };
-    let asks = Asks {
+    let request = UpgradeRequest {
         origin: header(ORIGIN).map(str::to_owned),
         host: host.to_owned(),
         protocols: offered.flat_map(|list| list.split(',')).map(|name| name.trim().to_owned()).collect(),
     };
     let (answer, answered) = oneshot::channel();
-    _ = shared.notes.send(Note::Admit { asks, answer }).await;
+    _ = shared.reports.send(Report::Admit { request, answer }).await;
     match answered.await {
-        Ok(Ok(pass)) => Some(pass),
+        Ok(Ok(connection)) => Some(connection),
         Ok(Err(denied)) => {
             refuse(tcp, denied.status(), denied.retry_after).await;
             None
         }
         Err(_) => {
-            refuse(tcp, 503, Some(Duration::from_secs(1))).await; // The desk is closed.
+            refuse(tcp, 503, Some(Duration::from_secs(1))).await; // The hub has drained.
             None
         }
     }
@@ -119,7 +124,7 @@ pub async fn is_order(tcp: &TcpStream) -> bool {
     tcp.peek(&mut first).await.is_ok_and(|count| count == 5 && first == *b"POST ")
 }
 
-/// `POST /pause` and `POST /resume`, where they are allowed at all, and not from a page of somebody else's.
+/// `POST /pause` and `POST /resume`, where they are allowed at all, and not from a page of another site.
 async fn admin(tcp: &mut TcpStream, request: &[u8], shared: &Shared) {
     let from_a_page = request.to_ascii_lowercase().windows(8).any(|word| word == b"\norigin:");
     let paused = match request.split(|byte| *byte == b' ').nth(1) {

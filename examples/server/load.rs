@@ -4,7 +4,7 @@
 //! cargo run --release --example server -- --load 10000 [messages a second] [seconds]
 //! ```
 //!
-//! The server runs in a process of its own, so that its memory can be told and neither needs more than N file
+//! The server runs in a process of its own, so that its memory can be measured and neither needs more than N file
 //! descriptors and a few.
 
 use std::io::{self, BufRead as _, BufReader};
@@ -29,7 +29,7 @@ use crate::server::Options;
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// How often each client says that it lives.
+/// How often each client sends a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Dials at a time.
 const DIALS: usize = 256;
@@ -40,7 +40,7 @@ pub fn server_options() -> Options {
 }
 
 #[derive(Default)]
-struct Tally {
+struct Counters {
     origin: Option<Instant>,
     sent: AtomicU64,
     confirmed: AtomicU64,
@@ -57,7 +57,7 @@ struct Tally {
 
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum Heard {
+enum Received {
     Message {
         text: String,
     },
@@ -73,9 +73,9 @@ pub fn run(mut arguments: impl Iterator<Item = String>) -> io::Result<()> {
     let (clients, rate, seconds) = (number(10_000)?, number(5_000)?, number(20)?);
     let mut server =
         Command::new(std::env::current_exe()?).arg("--loaded").stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
-    let mut said = String::new();
-    BufReader::new(server.stdout.take().expect("piped")).read_line(&mut said)?;
-    let address = said.trim().trim_start_matches("serving on http://").trim_end_matches('/');
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().expect("piped")).read_line(&mut line)?;
+    let address = line.trim().trim_start_matches("serving on http://").trim_end_matches('/');
     let result = address.parse().map_err(io::Error::other).and_then(|address| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(load(address, clients as usize, rate, Duration::from_secs(seconds)))
@@ -86,16 +86,40 @@ pub fn run(mut arguments: impl Iterator<Item = String>) -> io::Result<()> {
     result
 }
 
+type Sink = Arc<Mutex<SplitSink<Socket, Message>>>;
+
 async fn load(address: SocketAddr, clients: usize, rate: u64, duration: Duration) -> io::Result<()> {
-    let tally = Arc::new(Tally { origin: Some(Instant::now()), ..Tally::default() });
+    let counters = Arc::new(Counters { origin: Some(Instant::now()), ..Counters::default() });
     let began = Instant::now();
+    let sinks = dial_all(address, clients, &counters).await?;
+    println!("{clients} connections, logged in, in {:.2} s", began.elapsed().as_secs_f64());
+    sinks.iter().enumerate().for_each(|(at, sink)| beat(at, clients, sink.clone(), counters.clone()));
+
+    let began = Instant::now();
+    send_to_random_pairs(&sinks, rate, duration, &counters).await?;
+    let sent = counters.sent.load(Relaxed);
+    let (patience, ended) = (Instant::now(), began.elapsed());
+    counters.quiet.store(true, Relaxed);
+    let is_due = || {
+        let unanswered = counters.answered.load(Relaxed) < counters.heartbeats.load(Relaxed);
+        unanswered || counters.received.load(Relaxed).min(counters.confirmed.load(Relaxed)) < sent
+    };
+    while is_due() && patience.elapsed().as_secs() < 10 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    report(&counters, sent, ended);
+    counters.over.store(true, Relaxed);
+    Ok(())
+}
+
+async fn dial_all(address: SocketAddr, clients: usize, counters: &Arc<Counters>) -> io::Result<Vec<Sink>> {
     let gate = Arc::new(Semaphore::new(DIALS));
     let mut dials = JoinSet::new();
     for number in 0..clients {
-        let (gate, tally) = (gate.clone(), tally.clone());
+        let (gate, counters) = (gate.clone(), counters.clone());
         dials.spawn(async move {
             let _permit = gate.acquire().await;
-            dial(address, number, tally).await
+            dial(address, number, counters).await
         });
     }
     let mut sinks = Vec::with_capacity(clients);
@@ -103,60 +127,49 @@ async fn load(address: SocketAddr, clients: usize, rate: u64, duration: Duration
         let sink = dialled.map_err(io::Error::other)?.map_err(io::Error::other)?;
         sinks.push(Arc::new(Mutex::new(sink)));
     }
-    println!("{clients} connections, logged in, in {:.2} s", began.elapsed().as_secs_f64());
-    sinks.iter().enumerate().for_each(|(at, sink)| beat(at, clients, sink.clone(), tally.clone()));
+    Ok(sinks)
+}
 
+async fn send_to_random_pairs(sinks: &[Sink], rate: u64, duration: Duration, counters: &Counters) -> io::Result<()> {
     let began = Instant::now();
     let mut random = 0x5eed_u64;
-    let mut next = |below: usize| {
+    let mut next = || {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) as usize % below
+        (random >> 33) as usize % sinks.len()
     };
     while began.elapsed() < duration {
         let due = (began.elapsed().as_secs_f64() * rate as f64) as u64;
-        for id in tally.sent.load(Relaxed)..due {
-            let (sink, to) = (&sinks[next(clients)], next(clients));
-            let micros = tally.origin.expect("set").elapsed().as_micros();
+        for id in counters.sent.load(Relaxed)..due {
+            let (sink, to) = (&sinks[next()], next());
+            let micros = counters.origin.expect("set").elapsed().as_micros();
             let text = format!(r#"{{"event":"send","to":"user{to}","text":"{micros}","id":{id}}}"#);
             sink.lock().await.send(text.into()).await.map_err(io::Error::other)?;
-            tally.sent.store(id + 1, Relaxed);
+            counters.sent.store(id + 1, Relaxed);
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let sent = tally.sent.load(Relaxed);
-    let (patience, ended) = (Instant::now(), began.elapsed());
-    tally.quiet.store(true, Relaxed);
-    let is_due = || {
-        let unanswered = tally.answered.load(Relaxed) < tally.heartbeats.load(Relaxed);
-        unanswered || tally.received.load(Relaxed).min(tally.confirmed.load(Relaxed)) < sent
-    };
-    while is_due() && patience.elapsed().as_secs() < 10 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    report(&tally, sent, ended);
-    tally.over.store(true, Relaxed);
     Ok(())
 }
 
-fn report(tally: &Tally, sent: u64, elapsed: Duration) {
+fn report(counters: &Counters, sent: u64, elapsed: Duration) {
     let count = |counter: &AtomicU64| counter.load(Relaxed);
-    let mut latencies = tally.latencies.lock().expect("not poisoned").clone();
+    let mut latencies = counters.latencies.lock().expect("not poisoned").clone();
     latencies.sort_unstable();
     let at = |share: f64| {
         let place = ((latencies.len() as f64 * share) as usize).min(latencies.len().saturating_sub(1));
         f64::from(latencies.get(place).copied().unwrap_or(0)) / 1000.0
     };
-    println!("{sent} messages relayed, {:.0} a second", count(&tally.received) as f64 / elapsed.as_secs_f64());
-    println!("lost messages: {}, unconfirmed: {}", sent - count(&tally.received), sent - count(&tally.confirmed));
-    println!("lost connections: {}", tally.lost.load(Relaxed));
-    println!("heartbeats: {} sent, {} answered", count(&tally.heartbeats), count(&tally.answered));
+    println!("{sent} messages relayed, {:.0} a second", count(&counters.received) as f64 / elapsed.as_secs_f64());
+    println!("lost messages: {}, unconfirmed: {}", sent - count(&counters.received), sent - count(&counters.confirmed));
+    println!("lost connections: {}", counters.lost.load(Relaxed));
+    println!("heartbeats: {} sent, {} answered", count(&counters.heartbeats), count(&counters.answered));
     println!("relay latency: p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms", at(0.5), at(0.99), at(1.0));
 }
 
 async fn dial(
     address: SocketAddr,
     number: usize,
-    tally: Arc<Tally>,
+    counters: Arc<Counters>,
 ) -> Result<SplitSink<Socket, Message>, tungstenite::Error> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
@@ -166,46 +179,46 @@ async fn dial(
     sink.send(format!(r#"{{"event":"login","user":"user{number}"}}"#).into()).await?;
     let greeting = stream.next().await.ok_or(tungstenite::Error::ConnectionClosed)??;
     assert!(greeting.to_text()?.contains(r#""event":"open""#), "no greeting: {greeting}");
-    tokio::spawn(listen(stream, tally));
+    tokio::spawn(listen(stream, counters));
     Ok(sink)
 }
 
-async fn listen(mut stream: SplitStream<Socket>, tally: Arc<Tally>) {
+async fn listen(mut stream: SplitStream<Socket>, counters: Arc<Counters>) {
     while let Some(Ok(frame)) = stream.next().await {
         let Message::Text(text) = frame else { continue };
         match serde_json::from_str(&text) {
-            Ok(Heard::Message { text }) => {
-                let since = tally.origin.expect("set").elapsed().as_micros() as u64;
+            Ok(Received::Message { text }) => {
+                let since = counters.origin.expect("set").elapsed().as_micros() as u64;
                 let micros = since.saturating_sub(text.parse().unwrap_or(since));
-                tally.received.fetch_add(1, Relaxed);
-                tally.latencies.lock().expect("not poisoned").push(u32::try_from(micros).unwrap_or(u32::MAX));
+                counters.received.fetch_add(1, Relaxed);
+                counters.latencies.lock().expect("not poisoned").push(u32::try_from(micros).unwrap_or(u32::MAX));
             }
-            Ok(Heard::Sent) => _ = tally.confirmed.fetch_add(1, Relaxed),
-            Ok(Heard::Heart) => _ = tally.answered.fetch_add(1, Relaxed),
+            Ok(Received::Sent) => _ = counters.confirmed.fetch_add(1, Relaxed),
+            Ok(Received::Heart) => _ = counters.answered.fetch_add(1, Relaxed),
             _ => {}
         }
     }
-    if !tally.over.load(Relaxed) {
-        tally.lost.fetch_add(1, Relaxed);
+    if !counters.over.load(Relaxed) {
+        counters.lost.fetch_add(1, Relaxed);
     }
 }
 
 /// The heartbeat of one client, those of all spread over the interval.
-fn beat(at: usize, clients: usize, sink: Arc<Mutex<SplitSink<Socket, Message>>>, tally: Arc<Tally>) {
+fn beat(at: usize, clients: usize, sink: Sink, counters: Arc<Counters>) {
     let first = tokio::time::Instant::now() + HEARTBEAT.mul_f64(at as f64 / clients as f64);
     tokio::spawn(async move {
         let mut interval = tokio::time::interval_at(first, HEARTBEAT);
         loop {
             interval.tick().await;
-            if tally.quiet.load(Relaxed) || sink.lock().await.send(r#"{"event":"heart"}"#.into()).await.is_err() {
+            if counters.quiet.load(Relaxed) || sink.lock().await.send(r#"{"event":"heart"}"#.into()).await.is_err() {
                 return;
             }
-            tally.heartbeats.fetch_add(1, Relaxed);
+            counters.heartbeats.fetch_add(1, Relaxed);
         }
     });
 }
 
-/// The most memory a process has had, where the system tells.
+/// The most memory a process has had, where the system reports it.
 fn peak(process: u32) -> String {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -8,7 +8,7 @@
 //!
 //! Open <http://127.0.0.1:8080/> in two tabs. To see what clients make of a bad network, pause the server by
 //! `SIGUSR1` (again: go on), or with `--admin` by `curl -X POST http://127.0.0.1:8080/pause` and `/resume`. Ctrl-C stops it:
-//! every client is told when to come back.
+//! every client gets a moment to come back.
 //!
 //! # Events, as JSON in text messages
 //!
@@ -16,9 +16,9 @@
 //! Managers and devices are registries of their own and speak to each other; everybody else is a person and speaks
 //! to persons.
 //!
-//! | a client says | and the answer is |
+//! | a client sends | and the answer is |
 //! |---|---|
-//! | `{"event":"login","user":"ann"}` | `{"event":"open","msg":"ok","user":"ann"}`; logged in by path, the same comes by itself |
+//! | `{"event":"login","user":"ann"}` | `{"event":"open","msg":"ok","user":"ann"}`; a login by path is answered the same way |
 //! | `{"event":"heart"}` | `{"event":"heart"}` |
 //! | `{"event":"open_screen","to_user":"7"}`, `stop_screen` | the other gets `{"event":"open_screen","from_user":"ann"}`; nothing else, or as below |
 //! | `{"event":"send","to":"bob","text":"hi","id":1}` | bob gets `{"event":"message","from":"ann","text":"hi","id":1}`, ann `{"event":"sent","id":1,"reached":1}` if she gave an id |
@@ -39,7 +39,7 @@
 //! | an unknown event, invalid JSON, missing fields, a name that is empty, over 40 characters or has a slash | `{"fromuserId":"system","event":"heart","msg":"event cannot be handled"}`, at most once a second |
 //! | another user's login on a connection | `{"event":"refused",…}`, at most once a second (the two share it) |
 //! | anything that needs a login, before it | `{"event":"refused","msg":"log in first"}` |
-//! | no login for 15 s, whatever else is said | close 4408 |
+//! | no login for 15 s, whatever else is sent | close 4408 |
 //! | a newer login of the same user elsewhere | the older connection: close 4409, which is final |
 //! | a message or a frame over 64 KiB | close 1009 |
 //! | a malformed frame; text that is not UTF-8; a binary message | close 1002; 1007; 1003 |
@@ -47,10 +47,10 @@
 //! | more than 1 MiB waiting because the client does not read | close 1013 |
 //! | Ctrl-C | close 1012, with the reason `retry-after-ms=` and a number |
 //! | a close that is not answered in 5 s | dropped |
-//! | a sender's name, wherever a client gives one | not looked at: others hear the registered name |
+//! | a sender's name, wherever a client gives one | ignored: others see the registered name |
 
 //! A client that takes every close code alike comes back after 4409 and takes its user from the newer connection,
-//! which takes it back, and so on (`reconnecting-websocket` does so). It has to be told that 4409 is final:
+//! which takes it back, and so on (`reconnecting-websocket` does so). There the application has to end it:
 //!
 //! ```js
 //! socket.addEventListener("close", ({ code }) => { if (code === 4409) socket.close(); });

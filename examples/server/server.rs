@@ -2,14 +2,14 @@
 
 #[path = "connection.rs"]
 mod connection;
-#[path = "desk.rs"]
-mod desk;
 #[path = "events.rs"]
 mod events;
 #[path = "http.rs"]
 mod http;
-#[path = "notes.rs"]
-mod notes;
+#[path = "hub_task.rs"]
+mod hub_task;
+#[path = "reports.rs"]
+mod reports;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,8 +24,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::connection::{Shared, serve};
-use self::desk::Desk;
-use self::notes::{NOTES, Note};
+use self::hub_task::HubTask;
+use self::reports::{REPORTS, Report};
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -78,9 +78,9 @@ pub async fn start(options: Options) -> io::Result<Server> {
     let config = Config::new(options.hub.clone()).map_err(|error| io::Error::other(error.to_string()))?;
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
-    let (notes, inbox) = channel(NOTES);
+    let (reports, inbox) = channel(REPORTS);
     let shared = Arc::new(Shared {
-        notes,
+        reports,
         paused: watch::Sender::new(false),
         requests: Semaphore::new(config.max_anonymous as usize),
         request_timeout: options.request_timeout,
@@ -88,15 +88,15 @@ pub async fn start(options: Options) -> io::Result<Server> {
         max_message: options.max_message,
         admin: options.admin,
     });
-    let desk = Desk::new(config, options.seed);
-    let task = tokio::spawn(run(listener, desk, inbox, shared.clone()));
+    let hub = HubTask::new(config, options.seed);
+    let task = tokio::spawn(run(listener, hub, inbox, shared.clone()));
     Ok(Server { address, options, shared, task })
 }
 
-/// Accepts until the desk has closed, then waits for what is still being said.
-async fn run(listener: TcpListener, desk: Desk, inbox: Receiver<Note>, shared: Arc<Shared>) -> Stats {
+/// Accepts until the hub has drained, then waits for what is still being written.
+async fn run(listener: TcpListener, hub: HubTask, inbox: Receiver<Report>, shared: Arc<Shared>) -> Stats {
     let mut tasks = JoinSet::new();
-    tasks.spawn(async { Some(desk.run(inbox).await) });
+    tasks.spawn(async { Some(hub.run(inbox).await) });
     let stats = loop {
         select! {
             accepted = listener.accept() => match accepted {
@@ -134,7 +134,7 @@ impl Server {
     /// Asks everybody to come back later, and takes nobody new.
     pub async fn stop(&self) {
         let Options { within, spread, .. } = self.options;
-        _ = self.shared.notes.send(Note::Stop { within, spread }).await;
+        _ = self.shared.reports.send(Report::Stop { within, spread }).await;
     }
 
     /// Gone at once; its address is free again.

@@ -1,5 +1,5 @@
-//! A world of faults on loopback: a WebSocket server that can be killed, started again and told to misbehave.
-//! It writes down what it saw. (`relay.rs` has a link that goes silent.)
+//! A world of faults on loopback: a WebSocket server that can be killed, restarted and made to misbehave.
+//! It records what it saw. (`relay.rs` has a link that goes silent.)
 #![allow(dead_code)] // The tour and the tests each use their part.
 
 #[path = "serve.rs"]
@@ -21,7 +21,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub enum Mode {
     /// Greets, echoes, acknowledges; closes with 1009 what is larger than this.
     Echo { limit: usize },
-    /// Shakes hands, sends these bytes, and says no more. No bytes: it is mute from the start.
+    /// Shakes hands, sends these bytes, and then nothing. No bytes: it is mute from the start.
     AfterHandshake(Vec<u8>),
     /// Shakes hands and closes: with a close frame, or by dropping the connection.
     CloseAtOnce(Option<u16>),

@@ -1,26 +1,25 @@
 //! A client for any server: lines from standard input are sent, messages are printed, and standard error
-//! tells how the session is.
+//! shows the state of the session.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::{Duration, Instant as Clock};
+use std::time::{Duration, Instant};
 
-use heartline::{
-    Action, Cause, CloseCode, Config, Event, Input, Instant, MessageId, Outcome, Outgoing, Refusal, RoundTrip, Session,
-    State,
-};
+use heartline::event::Cause;
+use heartline::message::Refusal;
+use heartline::{Action, Config, Event, Input, MessageId, Outcome, Outgoing, Session, State, Timestamp};
 use tungstenite::Message;
 
-use crate::app::{App, Running, Say};
-use crate::diary::describe;
-use crate::losses;
+use crate::application::{Application, Command, RunningDriver};
+use crate::translate;
 
 /// How long the rest may take after the end of the input.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// The tour if there is no argument, the client if there is one. Either says whether all went well.
+/// The tour if there is no argument, the client if there is one. Either returns whether all went well.
 pub fn choose(tour: impl FnOnce() -> io::Result<bool>, client: impl FnOnce(String) -> io::Result<bool>) -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let result = match (arguments.next(), arguments.next()) {
@@ -39,31 +38,31 @@ pub fn choose(tour: impl FnOnce() -> io::Result<bool>, client: impl FnOnce(Strin
 }
 
 /// Runs until the input ends and everything is sent, or the session is stopped. True if nothing went wrong.
-pub fn run<R: Running + 'static>(
+pub fn run<D: RunningDriver + 'static>(
     url: String,
-    start: impl FnOnce(Config, u64, Console) -> io::Result<R>,
+    spawn: impl FnOnce(Config, u64, Console) -> io::Result<D>,
 ) -> io::Result<bool> {
-    if losses::address(&url).is_none() {
+    if translate::address(&url).is_none() {
         return Err(io::Error::other(format!("{url:?} is no WebSocket URL; one looks like ws://HOST:PORT/PATH")));
     }
     let screen = Arc::new(Screen::default());
     let seed = getrandom::u64().map_err(io::Error::other)?;
-    let client = Arc::new(start(Config::default(), seed, Console { url, screen: Arc::clone(&screen) })?);
-    client.say(Say::Input(Input::Connect));
-    let said = Arc::clone(&client);
+    let client = Arc::new(spawn(Config::default(), seed, Console { url, screen: Arc::clone(&screen) })?);
+    client.command(Command::Input(Input::Connect));
+    let reader = Arc::clone(&client);
     // Nothing wakes a thread that reads standard input: if the session is over first, it ends with the process.
-    thread::spawn(move || read_lines(&*said));
+    thread::spawn(move || read_lines(&*reader));
     screen.show_until_closed();
     let screen = screen.lock();
     Ok(!screen.failed)
 }
 
-fn read_lines(client: &impl Running) {
+fn read_lines(client: &impl RunningDriver) {
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         let size = line.len();
-        client.say(Say::Send(Outgoing::once(Message::text(line), size)));
+        client.command(Command::Send(Outgoing::at_most_once(Message::text(line), size)));
     }
-    client.say(Say::Input(Input::Close { code: CloseCode::NORMAL, within: DRAIN }));
+    client.command(Command::Input(Input::close_within(DRAIN)));
 }
 
 /// The application: it passes everything on to the screen.
@@ -72,34 +71,38 @@ pub struct Console {
     screen: Arc<Screen>,
 }
 
-impl App for Console {
-    fn url(&mut self, _attempt: u32) -> String {
+impl Application for Console {
+    fn url(&mut self, _attempt: u32, _renew: bool) -> String {
         self.url.clone()
     }
 
-    fn tell(&mut self, _now: Instant, action: Action<Message>, answers: &mut Vec<Say>) {
+    fn on_message(&mut self, _now: Timestamp, message: Message, _commands: &mut VecDeque<Command>) {
+        match message {
+            Message::Text(text) => self.screen.message(&text),
+            other => self.screen.message(&format!("({} bytes)", other.len())),
+        }
+    }
+
+    fn on_action(&mut self, _now: Timestamp, action: Action<Message>, commands: &mut VecDeque<Command>) {
         match action {
-            Action::Deliver(Message::Text(text)) => self.screen.message(&text),
-            Action::Deliver(Message::Binary(bytes)) => self.screen.message(&format!("({} bytes)", bytes.len())),
             Action::Event(event) => {
-                self.screen.remark(&describe(event));
+                self.screen.remark(&event.to_string());
                 if let Event::StateChanged { cause: Cause::Stopped(_) | Cause::Exhausted(_), to, .. } = event {
                     self.screen.lock().failed = true;
                     if to == State::Idle {
-                        answers.push(Say::Input(Input::close_within(Duration::ZERO)));
+                        commands.push_back(Command::Input(Input::close_within(Duration::ZERO)));
                     }
                 }
             }
             Action::Outcome {
-                outcome: Outcome::Returned(why, message) | Outcome::Unconfirmed(why, message), ..
-            } => {
-                self.screen.complain(&format!("not sent ({why:?}): {}", message.to_text().unwrap_or_default()));
-            }
+                outcome: Outcome::Returned(reason, message) | Outcome::Unconfirmed(reason, message),
+                ..
+            } => self.screen.complain(&format!("not sent ({reason}): {}", message.to_text().unwrap_or_default())),
             _ => {}
         }
     }
 
-    fn sent(&mut self, outgoing: Outgoing<Message>, result: Result<MessageId, Refusal>) {
+    fn on_send(&mut self, outgoing: Outgoing<Message>, result: Result<MessageId, Refusal>) {
         if let Err(refusal) = result {
             let text = outgoing.message().to_text().unwrap_or_default();
             let text: String = text.chars().take(60).collect();
@@ -107,14 +110,14 @@ impl App for Console {
         }
     }
 
-    fn watch(&mut self, now: Instant, session: &Session<Message>) {
-        let next_dial = session.next_dial().map(|(attempt, at)| (attempt, Clock::now() + at.saturating_since(now)));
+    fn after_step(&mut self, now: Timestamp, session: &Session<Message>) {
+        let next_dial = session.next_dial().map(|(attempt, at)| (attempt, Instant::now() + at.saturating_since(now)));
         self.screen.status(Status {
             state: session.state(),
             cause: session.cause(),
             draining: session.is_draining(),
             queued: session.queued(),
-            rtt: session.rtt(),
+            round_trip: session.rtt().map(|rtt| rtt.latest),
             next_dial,
         });
     }
@@ -126,19 +129,19 @@ struct Status {
     cause: Cause,
     draining: bool,
     queued: usize,
-    rtt: Option<RoundTrip>,
-    next_dial: Option<(u32, Clock)>,
+    round_trip: Option<Duration>,
+    next_dial: Option<(u32, Instant)>,
 }
 
 impl Status {
     fn line(&self) -> String {
         let mut line = self.state.to_string();
         if let Some((attempt, at)) = self.next_dial {
-            let left = at.saturating_duration_since(Clock::now());
+            let left = at.saturating_duration_since(Instant::now());
             line += &format!(", retry {attempt} in {:.0} s: {}", left.as_secs_f64().ceil(), self.cause);
         }
-        if let (State::Open, Some(rtt)) = (self.state, self.rtt) {
-            line += &format!(", round trip {:.1?}", rtt.latest);
+        if let (State::Open, Some(round_trip)) = (self.state, self.round_trip) {
+            line += &format!(", round trip {:.1?}", round_trip);
         }
         if self.queued > 0 {
             line += &format!(", {} to send", self.queued);
@@ -203,7 +206,7 @@ impl Screen {
             let waited = match &shown.status {
                 Some(Status { state: State::Closed, .. }) => return wipe(),
                 Some(Status { next_dial: Some((_, at)), .. }) => {
-                    let left = at.saturating_duration_since(Clock::now());
+                    let left = at.saturating_duration_since(Instant::now());
                     let second = Duration::from_nanos(u64::from(left.subsec_nanos()).max(1_000_000));
                     self.changed.wait_timeout(shown, second).map(|(shown, _)| shown).ok()
                 }

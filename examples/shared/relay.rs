@@ -65,7 +65,7 @@ impl Relay {
         format!("ws://{}/session", self.address)
     }
 
-    /// Nothing passes any more, and nobody is told.
+    /// Nothing passes any more, and no end is reported.
     pub fn silence(&self) {
         self.gate.lock().silent = true;
     }

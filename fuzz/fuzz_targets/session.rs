@@ -1,9 +1,9 @@
-//! Arbitrary calls to a session, judged by the observer that the properties use.
+//! Arbitrary calls to a session, checked against the model that the properties use.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../tests/invariants/mod.rs"]
+#[path = "../../tests/properties/invariants/mod.rs"]
 mod invariants;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,15 +1,16 @@
-//! Who may connect at all, before a connection exists.
+//! Which requests become connections.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::input::ConnId;
+use crate::conn::ConnId;
 
-/// What a server knows of an upgrade request (RFC 6455 §4.2.1) when it asks for admission.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a server knows of an upgrade request (RFC 6455 §4.2.1) when it asks for admission. Written with
+/// `..Request::default()`, a new field breaks nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Request<'a> {
-    /// The `Origin` header; a client that is not a browser sends none.
+    /// The `Origin` header; `None` for a client that sent none, because it is not a browser.
     pub origin: Option<&'a str>,
     /// The `Host` header.
     pub host: &'a str,
@@ -20,12 +21,13 @@ pub struct Request<'a> {
 /// Which origins may connect.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Origins {
-    /// Every one: for servers that authenticate each connection by more than a cookie.
+    /// All of them: for servers that authenticate each connection by more than a cookie.
     Any,
-    /// The host and port of the origin are those of the `Host` header.
+    /// Those whose host and port are those of the `Host` header.
     Same,
-    /// These, as `scheme://host[:port]`, upper and lower case alike.
+    /// These, as `scheme://host[:port]`, whether in upper or lower case.
     List(Vec<String>),
 }
 
@@ -39,18 +41,18 @@ impl Origins {
     }
 }
 
-/// Who may connect.
+/// Which requests are admitted. Every value is valid.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Admission {
-    /// Which origins may connect. Default: the same.
+    /// Which origins may connect. Default `Same`.
     pub origins: Origins,
-    /// Whether a request without an origin is admitted: it does not come from a browser. Default true.
+    /// Whether a request without an origin is admitted; it does not come from a browser. Default true.
     pub without_origin: bool,
-    /// The sub-protocols this server speaks, in its order of preference. Default none.
+    /// The sub-protocols that the server speaks, in its order of preference. Default none.
     pub protocols: Vec<String>,
-    /// Whether a client that offers none of them is refused; otherwise it is served without one. Default false.
+    /// Whether a client that offers none of them is denied; otherwise it is served without one. Default false.
     pub protocol_required: bool,
 }
 
@@ -61,8 +63,8 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// The sub-protocol to answer with: the first of the server's that the client offers.
-    pub(super) fn judge(&self, request: &Request<'_>) -> Result<Option<&str>, Denial> {
+    /// The sub-protocol for a request that may be admitted: the first of the server's that the client offers.
+    pub(super) fn check(&self, request: &Request<'_>) -> Result<Option<&str>, Denial> {
         let allowed = match request.origin {
             Some(origin) => self.origins.allow(origin, request.host),
             None => self.without_origin,
@@ -78,29 +80,31 @@ impl Admission {
     }
 }
 
-/// A connection that may be made.
+/// A connection that was admitted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Admitted<'a> {
-    /// Its name from now on.
+    /// The name of the connection from now on.
     pub conn: ConnId,
-    /// What to answer in `Sec-WebSocket-Protocol`, if anything.
+    /// The sub-protocol to answer in `Sec-WebSocket-Protocol`, if any.
     pub protocol: Option<&'a str>,
 }
 
-/// Why a connection may not be made.
+/// Why a connection was denied.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Denial {
     /// The origin is not allowed.
     #[error("the origin is not allowed")]
     Origin,
-    /// No sub-protocol in common, and one is required.
+    /// There is no sub-protocol in common, and one is required.
     #[error("no sub-protocol in common")]
     Protocol,
-    /// `max_connections` are there.
+    /// There are `max_connections` already.
     #[error("too many connections")]
     Full,
-    /// `max_anonymous` have not logged in yet.
+    /// There are `max_anonymous` that have not logged in.
     #[error("too many connections that have not logged in")]
     Anonymous,
     /// The hub is shutting down.
@@ -108,13 +112,14 @@ pub enum Denial {
     ShuttingDown,
 }
 
-/// A refused connection, with what to answer.
+/// A connection that was denied, with what to answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{reason}: HTTP {}", self.status())]
+#[non_exhaustive]
 pub struct Denied {
-    /// Why.
+    /// What prevents the connection.
     pub reason: Denial,
-    /// For a `Retry-After` header: when it may be worth trying again.
+    /// After how long another attempt may succeed, for a `Retry-After` header; `None` where none would.
     pub retry_after: Option<Duration>,
 }
 

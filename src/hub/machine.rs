@@ -1,99 +1,56 @@
-//! What a hub knows, who enters it, and the few transitions that `inputs` and `timer` lead to.
+//! Everything that moves a hub, from top to bottom: admission, the inputs, the timer, then the few transitions they
+//! lead to, and what the server pulls.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::actions::Owed;
+use super::action::{Action, Event, LoginRefusal, Outcome};
 use super::admission::{Admitted, Denial, Denied, Request};
-use super::settings::Config;
+use super::config::{Config, SecondLogin};
+use super::connection::{Connection, Phase};
+use super::input::Input;
+use super::pending::{Owed, Pending};
 use super::slots::Slots;
-use super::talk::{Action, Stats};
-use crate::heartbeat::Heartbeat;
-use crate::input::ConnId;
-use crate::loss::CloseCode;
-use crate::random::Random;
-use crate::stats::count;
-use crate::time::{Deadline, Instant};
-
-/// How a connection stands.
-#[derive(Clone, Debug)]
-pub(super) enum Standing<K> {
-    Anonymous {
-        login_by: Deadline,
-    },
-    User(K),
-    /// A close was decided; nothing it says counts any more.
-    Closing {
-        until: Deadline,
-        code: CloseCode,
-        retry_after: Option<Duration>,
-    },
-    /// Its `Abort` is owed, and then it is gone.
-    Gone,
-}
-
-impl<K> Standing<K> {
-    /// What the connection says counts.
-    pub(super) fn is_live(&self) -> bool {
-        matches!(self, Self::Anonymous { .. } | Self::User(_))
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Conn<K> {
-    pub(super) standing: Standing<K>,
-    pub(super) heartbeat: Heartbeat,
-    /// Bytes queued and not written.
-    pub(super) pending: u64,
-    /// No reply to a fault before this.
-    pub(super) next_reply: Deadline,
-    /// Where in `wakes` it stands.
-    wake: Deadline,
-    pub(super) owed: Owed,
-}
+use super::stats::Stats;
+use crate::close_code::CloseCode;
+use crate::conn::ConnId;
+use crate::count::{add, count};
+use crate::heartbeat::{Heartbeat, HeartbeatEvent};
+use crate::random::{Random, between};
+use crate::time::{Deadline, Timestamp, nanos};
 
 /// A hub without its config.
 #[derive(Clone, Debug)]
 pub(super) struct Machine<K> {
-    pub(super) now: Instant,
-    pub(super) conns: Slots<Conn<K>>,
+    now: Timestamp,
+    pub(super) conns: Slots<Connection<K>>,
     /// Who is online, on which connection.
     pub(super) online: BTreeMap<K, ConnId>,
-    /// Who is not logged in and not being closed.
-    pub(super) anonymous: BTreeSet<ConnId>,
-    /// Who was last told to be online.
-    pub(super) told: BTreeSet<K>,
-    /// Who is online and was not told to be.
-    pub(super) came: BTreeSet<K>,
-    /// Who was told to be online and is not.
-    pub(super) left: BTreeSet<K>,
-    /// When which connection wants the timer: never later than it needs to.
-    pub(super) wakes: BTreeSet<(Instant, ConnId)>,
-    /// Connections with something owed.
-    pub(super) attention: BTreeSet<ConnId>,
-    pub(super) shutdown: Option<Deadline>,
-    pub(super) drained: bool,
-    pub(super) random: Random,
+    /// Connections that are neither logged in nor being closed.
+    anonymous: BTreeSet<ConnId>,
+    /// When which connection wants the timer: never later than its deadline.
+    wakes: BTreeSet<(Timestamp, ConnId)>,
+    /// When the remaining connections are aborted; never, once they have been.
+    shutdown: Option<Deadline>,
+    pending: Pending<K>,
+    random: Random,
     pub(super) stats: Stats,
 }
 
-/// The answers of one step: at most a message and a word to whoever caused the step.
+/// The answers of one step, which are not stored: a message to pass on, and a reply to the connection that caused it.
 pub(super) type Answers<K, M> = [Option<Action<K, M>>; 2];
 
 impl<K: Ord + Clone> Machine<K> {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            now: Instant::ORIGIN,
+            now: Timestamp::ORIGIN,
             conns: Slots::new(),
             online: BTreeMap::new(),
             anonymous: BTreeSet::new(),
-            told: BTreeSet::new(),
-            came: BTreeSet::new(),
-            left: BTreeSet::new(),
             wakes: BTreeSet::new(),
-            attention: BTreeSet::new(),
             shutdown: None,
-            drained: false,
+            pending: Pending::new(),
             random: Random::new(seed),
             stats: Stats::default(),
         }
@@ -104,26 +61,27 @@ impl<K: Ord + Clone> Machine<K> {
     pub(super) fn admit<'c>(
         &mut self,
         config: &'c Config,
-        now: Instant,
+        now: Timestamp,
         request: &Request<'_>,
     ) -> Result<Admitted<'c>, Denied> {
-        self.now = self.now.max(now);
-        let admitted = self.judge(config, request).and_then(|protocol| {
+        self.advance(now);
+        let admitted = self.check(config, request).and_then(|protocol| {
             let conn = self.enter(config).ok_or(Denial::Full)?;
             Ok(Admitted { conn, protocol })
         });
         count(if admitted.is_ok() { &mut self.stats.admitted } else { &mut self.stats.denied });
         admitted.map_err(|reason| {
-            let passing = matches!(reason, Denial::Full | Denial::Anonymous | Denial::ShuttingDown);
-            Denied { reason, retry_after: passing.then_some(config.login_timeout) }
+            let temporary = matches!(reason, Denial::Full | Denial::Anonymous | Denial::ShuttingDown);
+            Denied { reason, retry_after: temporary.then_some(config.login_timeout) }
         })
     }
 
-    fn judge<'c>(&self, config: &'c Config, request: &Request<'_>) -> Result<Option<&'c str>, Denial> {
+    /// The sub-protocol for a request that may be admitted.
+    fn check<'c>(&self, config: &'c Config, request: &Request<'_>) -> Result<Option<&'c str>, Denial> {
         if self.shutdown.is_some() {
             return Err(Denial::ShuttingDown);
         }
-        let protocol = config.admission.judge(request)?;
+        let protocol = config.admission.check(request)?;
         if self.conns.len() >= config.max_connections as usize {
             return Err(Denial::Full);
         }
@@ -135,89 +93,326 @@ impl<K: Ord + Clone> Machine<K> {
 
     fn enter(&mut self, config: &Config) -> Option<ConnId> {
         let (heartbeat, ping) = Heartbeat::start(&config.heartbeat, self.now);
-        let conn = self.conns.insert(Conn {
-            standing: Standing::Anonymous { login_by: self.later(config.login_timeout) },
-            heartbeat,
-            pending: 0,
-            next_reply: Deadline::at(Instant::ORIGIN),
-            wake: Deadline::NEVER,
-            owed: Owed::default(),
-        })?;
+        let until = self.later(config.login_timeout);
+        let conn = self.conns.insert(Connection::new(until, heartbeat))?;
         self.anonymous.insert(conn);
         if ping {
             self.ping(conn);
         }
-        self.rearm(conn);
+        self.arm(conn);
         Some(conn)
+    }
+
+    // ---- inputs ----------------------------------------------------------------------------
+
+    pub(super) fn handle<M>(&mut self, config: &Config, now: Timestamp, input: Input<K, M>) -> Answers<K, M> {
+        self.advance(now);
+        match input {
+            Input::Alive { conn } => _ = self.alive(conn),
+            Input::Ping { conn } => {
+                if self.alive(conn).is_some() {
+                    self.owe(conn, |owed| owed.pong = true);
+                }
+            }
+            Input::Login { conn, user } => return [None, self.login(config, conn, user)],
+            Input::Relay { conn, to, message, volatile } => return self.relay(config, conn, to, message, volatile),
+            Input::Broadcast { from, except, message, volatile } => {
+                return self.broadcast(config, from, &except, message, volatile);
+            }
+            Input::Unknown { conn } => {
+                let reply = self.alive(conn).is_some() && self.may_reply(config, conn);
+                return [None, reply.then_some(Action::CannotHandle { conn })];
+            }
+            Input::Queued { conn, bytes } => self.queued(config, conn, bytes),
+            Input::Written { conn, bytes } => {
+                if let Some(found) = self.live(conn) {
+                    found.unwritten = found.unwritten.saturating_sub(u64::from(bytes));
+                }
+            }
+            Input::Close { conn, code } => {
+                if self.live(conn).is_some() {
+                    self.close(config, conn, code, None);
+                }
+            }
+            Input::Closed { conn } => self.closed(conn),
+            Input::Timer => self.timer(config),
+            Input::Shutdown { within, spread } => self.shut_down(config, within, spread),
+        }
+        [None, None]
+    }
+
+    /// Time never runs backwards.
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+
+    /// The connection, if its inputs count; otherwise this one is counted as stale or ignored.
+    fn live(&mut self, conn: ConnId) -> Option<&mut Connection<K>> {
+        if !self.conns.get(conn).is_some_and(|found| found.phase.is_live()) {
+            self.count_ineffective(conn);
+            return None;
+        }
+        self.conns.get_mut(conn)
+    }
+
+    /// Counts an input that changed nothing, because its connection is closing, gone or unknown.
+    fn count_ineffective(&mut self, conn: ConnId) {
+        count(if self.conns.minted(conn) { &mut self.stats.stale } else { &mut self.stats.ignored });
+    }
+
+    /// A frame arrived, which is a sign of life: the connection, if its inputs count.
+    fn alive(&mut self, conn: ConnId) -> Option<&mut Connection<K>> {
+        let now = self.now;
+        let found = self.live(conn)?;
+        found.heartbeat.alive(now);
+        Some(found)
+    }
+
+    fn login<M>(&mut self, config: &Config, conn: ConnId, user: K) -> Option<Action<K, M>> {
+        match self.alive(conn)?.phase.user() {
+            Some(own) if *own == user => return Some(Action::LoggedIn { conn, user }),
+            Some(_) => return self.refuse(config, conn, LoginRefusal::OtherUser),
+            None => {}
+        }
+        if config.second_login == SecondLogin::Reject && self.online.contains_key(&user) {
+            return self.refuse(config, conn, LoginRefusal::UserOnline);
+        }
+        count(&mut self.stats.logins);
+        if let Some(found) = self.conns.get_mut(conn) {
+            found.phase = Phase::LoggedIn(user.clone());
+        }
+        self.anonymous.remove(&conn);
+        if let Some(old) = self.online.insert(user.clone(), conn) {
+            count(&mut self.stats.superseded);
+            self.close(config, old, config.superseded, None);
+        }
+        self.pending.presence.set(&user, true);
+        Some(Action::LoggedIn { conn, user })
+    }
+
+    fn refuse<M>(&mut self, config: &Config, conn: ConnId, reason: LoginRefusal) -> Option<Action<K, M>> {
+        count(&mut self.stats.logins_refused);
+        self.may_reply(config, conn).then_some(Action::LoginRefused { conn, reason })
+    }
+
+    /// Whether `reply_gap` allows a reply, which is then taken to be given.
+    fn may_reply(&mut self, config: &Config, conn: ConnId) -> bool {
+        let (now, next) = (self.now, self.later(config.reply_gap));
+        let found = self.conns.get_mut(conn).filter(|found| found.reply_allowed.passed(now));
+        match found {
+            Some(found) => {
+                found.reply_allowed = next;
+                true
+            }
+            None => {
+                count(&mut self.stats.unanswered);
+                false
+            }
+        }
+    }
+
+    fn relay<M>(&mut self, config: &Config, conn: ConnId, to: K, message: M, volatile: bool) -> Answers<K, M> {
+        let Some(sender) = self.alive(conn) else { return [None, None] };
+        let name = sender.phase.user().cloned();
+        let (deliver, outcome) = match (name, self.online.get(&to).copied()) {
+            (None, _) => (None, Outcome::NotLoggedIn(message)),
+            (Some(_), None) => {
+                count(&mut self.stats.offline);
+                (None, Outcome::Offline(message))
+            }
+            (Some(_), Some(recipient)) if volatile && self.is_slow(config, recipient) => {
+                count(&mut self.stats.dropped);
+                (None, Outcome::Dropped(message))
+            }
+            (Some(from), Some(recipient)) => {
+                count(&mut self.stats.routed);
+                (Some(Action::Deliver { conn: recipient, from, message }), Outcome::Routed(1))
+            }
+        };
+        [deliver, Some(Action::Outcome { conn, to: Some(to), outcome })]
+    }
+
+    fn broadcast<M>(
+        &mut self,
+        config: &Config,
+        sender: Option<ConnId>,
+        except: &[K],
+        message: M,
+        volatile: bool,
+    ) -> Answers<K, M> {
+        let mut from = None;
+        if let Some(conn) = sender {
+            let Some(found) = self.alive(conn) else { return [None, None] };
+            from = found.phase.user().cloned();
+            if from.is_none() {
+                return [None, Some(Action::Outcome { conn, to: None, outcome: Outcome::NotLoggedIn(message) })];
+            }
+        }
+        let invited = |(user, conn): &(&K, &ConnId)| Some(**conn) != sender && !except.contains(user);
+        let all = self.online.iter().filter(invited).map(|(_, conn)| *conn);
+        let (slow, conns): (Vec<_>, Vec<_>) = all.partition(|conn| volatile && self.is_slow(config, *conn));
+        let [dropped, routed] = [&slow, &conns].map(|conns| u32::try_from(conns.len()).unwrap_or(u32::MAX));
+        add(&mut self.stats.dropped, dropped);
+        add(&mut self.stats.routed, routed);
+        let outcome = |conn| Action::Outcome { conn, to: None, outcome: Outcome::Routed(routed) };
+        [(routed > 0).then_some(Action::Broadcast { conns, from, message }), sender.map(outcome)]
+    }
+
+    fn is_slow(&self, config: &Config, conn: ConnId) -> bool {
+        self.conns.get(conn).is_some_and(|found| found.unwritten > u64::from(config.volatile_above))
+    }
+
+    fn queued(&mut self, config: &Config, conn: ConnId, bytes: u32) {
+        let Some(found) = self.live(conn) else { return };
+        found.unwritten = found.unwritten.saturating_add(u64::from(bytes));
+        if found.unwritten > u64::from(config.budget) {
+            count(&mut self.stats.closed_slow);
+            self.close(config, conn, CloseCode::TRY_AGAIN_LATER, None);
+        }
+    }
+
+    fn closed(&mut self, conn: ConnId) {
+        match self.conns.get(conn).map(|found| &found.phase) {
+            None | Some(Phase::Aborting) => self.count_ineffective(conn),
+            Some(Phase::Anonymous { .. } | Phase::LoggedIn(_) | Phase::Closing { .. }) => {
+                self.unregister(conn);
+                self.remove(conn);
+            }
+        }
+    }
+
+    fn shut_down(&mut self, config: &Config, within: Duration, spread: Duration) {
+        let (first, by) = (self.shutdown.is_none(), self.later(within));
+        self.shutdown = Some(self.shutdown.map_or(by, |until| until.min(by)));
+        let ids: Vec<_> = self.conns.ids().collect();
+        for conn in ids {
+            if self.conns.get(conn).is_some_and(|found| found.phase.is_live()) {
+                let wait = Duration::from_nanos(between(0, nanos(spread), self.random.next()));
+                self.close(config, conn, CloseCode::SERVICE_RESTART, Some(wait));
+            }
+        }
+        if first {
+            self.check_drained();
+        }
+    }
+
+    // ---- the timer -------------------------------------------------------------------------
+
+    /// The earliest moment at which something is due.
+    fn armed(&self) -> Deadline {
+        let wake = self.wakes.first().map_or(Deadline::NEVER, |(at, _)| Deadline::at(*at));
+        match self.shutdown {
+            Some(until) if self.conns.len() > 0 => wake.min(until),
+            _ => wake,
+        }
+    }
+
+    /// Immediately, while anything is owed.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        if self.pending.any() { Some(self.now) } else { self.armed().get() }
+    }
+
+    fn timer(&mut self, config: &Config) {
+        let late = self.armed().lateness(self.now);
+        if self.shutdown.is_some_and(|until| until.passed(self.now)) {
+            self.shutdown = Some(Deadline::NEVER);
+            let ids: Vec<_> = self.conns.ids().collect();
+            ids.into_iter().for_each(|conn| self.abort(conn));
+        }
+        while self.wakes.first().is_some_and(|(at, _)| Deadline::at(*at).passed(self.now)) {
+            let Some((_, conn)) = self.wakes.pop_first() else { return };
+            self.wake(config, conn, late);
+            self.arm(conn);
+        }
+    }
+
+    /// Checks what may be due for one connection.
+    fn wake(&mut self, config: &Config, conn: ConnId, late: Duration) {
+        let now = self.now;
+        let Some(found) = self.conns.get_mut(conn) else { return };
+        match found.phase {
+            Phase::Closing { until, .. } if until.passed(now) => self.abort(conn),
+            Phase::Anonymous { until } if until.passed(now) => {
+                count(&mut self.stats.closed_anonymous);
+                self.close(config, conn, CloseCode::LOGIN_TIMEOUT, None);
+            }
+            Phase::Anonymous { .. } | Phase::LoggedIn(_) => {
+                let event = found.heartbeat.timer(&config.heartbeat, now, late);
+                self.heartbeat(config, conn, event);
+            }
+            Phase::Closing { .. } | Phase::Aborting => {}
+        }
+    }
+
+    fn heartbeat(&mut self, config: &Config, conn: ConnId, event: Option<HeartbeatEvent>) {
+        match event {
+            None | Some(HeartbeatEvent::Degraded) => {}
+            Some(HeartbeatEvent::Ping) => self.ping(conn),
+            Some(HeartbeatEvent::Slept { ping }) => {
+                count(&mut self.stats.slept);
+                if ping {
+                    self.ping(conn);
+                }
+            }
+            Some(HeartbeatEvent::Dead) => {
+                count(&mut self.stats.closed_silent);
+                self.close(config, conn, CloseCode::TIMEOUT, None);
+            }
+        }
     }
 
     // ---- transitions -----------------------------------------------------------------------
 
-    /// Decides that a connection is over. From here on nothing is routed to it and nothing it says counts.
-    pub(super) fn close(&mut self, config: &Config, conn: ConnId, code: CloseCode, retry_after: Option<Duration>) {
-        self.leave(conn);
+    /// Decides that a connection is over. From here on nothing is routed to it and its inputs do not count.
+    fn close(&mut self, config: &Config, conn: ConnId, code: CloseCode, retry_after: Option<Duration>) {
         let until = self.later(config.close_timeout);
-        if let Some(found) = self.conns.get_mut(conn) {
-            found.standing = Standing::Closing { until, code, retry_after };
-        }
-        self.owe(conn, |owed| *owed = Owed { close: true, ..Owed::default() });
-        self.rearm(conn);
+        self.end(conn, Phase::Closing { until, code, retry_after }, Owed { close: true, ..Owed::default() });
     }
 
-    pub(super) fn abort(&mut self, conn: ConnId) {
-        self.leave(conn);
-        if let Some(found) = self.conns.get_mut(conn) {
-            found.standing = Standing::Gone;
-        }
-        self.owe(conn, |owed| *owed = Owed { abort: true, ..Owed::default() });
-        self.rearm(conn);
+    fn abort(&mut self, conn: ConnId) {
+        self.end(conn, Phase::Aborting, Owed { abort: true, ..Owed::default() });
     }
 
-    /// Takes a connection out of the registry, if it still is the user's.
-    pub(super) fn leave(&mut self, conn: ConnId) {
+    /// What was owed to a connection is withdrawn when it ends; only its end is owed.
+    fn end(&mut self, conn: ConnId, phase: Phase<K>, end: Owed) {
+        self.unregister(conn);
+        if let Some(found) = self.conns.get_mut(conn) {
+            found.phase = phase;
+        }
+        self.owe(conn, |owed| *owed = end);
+        self.arm(conn);
+    }
+
+    /// The connection is neither anonymous any more nor its user's, if it was.
+    fn unregister(&mut self, conn: ConnId) {
         self.anonymous.remove(&conn);
-        let Some(Standing::User(name)) = self.conns.get(conn).map(|found| found.standing.clone()) else { return };
-        if self.online.get(&name) == Some(&conn) {
-            self.online.remove(&name);
-            self.note_change(&name);
-        }
-    }
-
-    pub(super) fn note_change(&mut self, user: &K) {
-        self.came.remove(user);
-        self.left.remove(user);
-        match (self.online.contains_key(user), self.told.contains(user)) {
-            (true, false) => drop(self.came.insert(user.clone())),
-            (false, true) => drop(self.left.insert(user.clone())),
-            _ => {}
+        let Some(user) = self.conns.get(conn).and_then(|found| found.phase.user()) else { return };
+        // After a second login the user has another connection.
+        if self.online.get(user) == Some(&conn) {
+            self.online.remove(user);
+            self.pending.presence.set(user, false);
         }
     }
 
     /// The connection is gone.
-    pub(super) fn forget(&mut self, conn: ConnId) {
+    fn remove(&mut self, conn: ConnId) {
         if let Some(found) = self.conns.remove(conn) {
             self.wakes.remove(&(found.wake.instant(), conn));
-            self.attention.remove(&conn);
+            self.pending.conns.remove(&conn);
         }
         self.check_drained();
     }
 
-    pub(super) fn check_drained(&mut self) {
+    fn check_drained(&mut self) {
         if self.shutdown.is_some() && self.conns.len() == 0 {
-            self.drained = true;
+            self.pending.drained = true;
         }
     }
 
-    /// Puts a connection where its next deadline is.
-    pub(super) fn rearm(&mut self, conn: ConnId) {
+    /// Keeps a connection under the deadline that it has now.
+    fn arm(&mut self, conn: ConnId) {
         let Some(found) = self.conns.get_mut(conn) else { return };
-        let beat = found.heartbeat.deadline().map_or(Deadline::NEVER, Deadline::at);
-        let wake = match &found.standing {
-            Standing::Anonymous { login_by } => beat.min(*login_by),
-            Standing::User(_) => beat,
-            Standing::Closing { until, .. } => *until,
-            Standing::Gone => Deadline::NEVER,
-        };
+        let wake = found.deadline();
         let before = core::mem::replace(&mut found.wake, wake);
         self.wakes.remove(&(before.instant(), conn));
         if !wake.is_never() {
@@ -225,33 +420,46 @@ impl<K: Ord + Clone> Machine<K> {
         }
     }
 
-    // ---- small change ----------------------------------------------------------------------
-
-    pub(super) fn later(&self, by: Duration) -> Deadline {
-        Deadline::at(self.now.saturating_add(by))
-    }
-
-    pub(super) fn ping(&mut self, conn: ConnId) {
+    fn ping(&mut self, conn: ConnId) {
         count(&mut self.stats.pings);
         self.owe(conn, |owed| owed.ping = true);
     }
 
-    pub(super) fn owe(&mut self, conn: ConnId, what: impl FnOnce(&mut Owed)) {
+    fn owe(&mut self, conn: ConnId, change: impl FnOnce(&mut Owed)) {
         let Some(found) = self.conns.get_mut(conn) else { return };
-        what(&mut found.owed);
-        self.attention.insert(conn);
+        change(&mut found.owed);
+        self.pending.conns.insert(conn);
     }
+
+    // ---- what the server pulls -------------------------------------------------------------
+
+    /// The next action that was not pulled: first for connections in the order of their names, then events.
+    pub(super) fn next_action<M>(&mut self) -> Option<Action<K, M>> {
+        let Some(conn) = self.pending.conns.first().copied() else { return self.next_event() };
+        let found = self.conns.get_mut(conn)?;
+        let action = found.next_action(conn);
+        if matches!(action, Some(Action::Abort { .. })) {
+            self.remove(conn);
+        } else if !found.owed.any() {
+            self.pending.conns.remove(&conn);
+        }
+        action
+    }
+
+    fn next_event<M>(&mut self) -> Option<Action<K, M>> {
+        let Some(event) = self.pending.presence.pop() else {
+            return core::mem::take(&mut self.pending.drained).then_some(Action::Event(Event::Drained));
+        };
+        Some(Action::Event(event))
+    }
+
+    // ---- helpers ---------------------------------------------------------------------------
 
     pub(super) fn anonymous(&self) -> usize {
         self.anonymous.len()
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        if self.owes() {
-            return Some(self.now);
-        }
-        let wake = self.wakes.first().map(|(at, _)| *at);
-        let shutdown = self.shutdown.and_then(Deadline::get).filter(|_| self.conns.len() > 0);
-        [wake, shutdown].into_iter().flatten().min()
+    fn later(&self, by: Duration) -> Deadline {
+        Deadline::at(self.now.saturating_add(by))
     }
 }

@@ -1,90 +1,103 @@
-//! The server side: who is connected, as a pure machine.
+//! The server's side: who is connected, as a pure state machine.
 //!
 //! A [`Hub`] has the shape of a [`Session`](crate::Session): inputs and the time go in, actions come out, and it holds no
-//! socket and no payload. It admits connections, knows which one is whose, relays between users, watches every
-//! connection with the crate's heartbeat, and closes those that are silent, slow, anonymous or superseded.
+//! socket and no messages. It admits connections, knows which of them is whose, relays messages between users, watches
+//! every connection with the crate's [heartbeat](crate::heartbeat), and closes the silent, the slow, those that do not
+//! log in and those that a newer login replaces.
 //!
-//! A server asks [`Hub::admit`] before it answers an upgrade request, and from then on reports what the connection's
-//! frames mean in its own protocol: a [`Login`](Input::Login), a [`Relay`](Input::Relay), a
-//! [`Ping`](Input::Ping), or merely [`Alive`](Input::Alive).
+//! A server calls [`Hub::admit`] before it answers an upgrade request, and from then on reports what the frames of the
+//! connection mean in its own protocol: a [`Login`](Input::Login), a [`Relay`](Input::Relay), a [`Ping`](Input::Ping), or
+//! merely [`Alive`](Input::Alive). The hub checks no credentials: a `Login` says that the user has been authenticated.
 //!
-//! Where the request itself names the user, beware of ghosts: a client that gave up a dial to a server that was
-//! stuck may have connected anew when the old request is answered at last, and its login would supersede the
-//! living connection for good. Do not admit a request whose sender has hung up.
+//! Where the upgrade request itself authenticates the user, requests that were given up need care. A client that
+//! hung up while the server was stuck may be connected again by the time the old request is answered; a login for the
+//! old one would then replace the living connection for good. Do not admit a request whose sender has hung up.
 //!
 //! ```
-//! use heartline::Instant;
+//! use heartline::Timestamp;
 //! use heartline::hub::{Action, Config, Hub, Input, Request};
 //!
 //! let mut hub: Hub<String, &str> = Hub::new(Config::default(), 1);
-//! let now = Instant::ORIGIN;
-//! let request = Request { origin: None, host: "example.org", protocols: &[] };
+//! let now = Timestamp::ORIGIN;
 //! let [ann, bob] = ["ann", "bob"].map(|name| {
-//!     let conn = hub.admit(now, &request).expect("admitted").conn;
+//!     let conn = hub.admit(now, &Request { host: "example.org", ..Request::default() }).expect("admitted").conn;
 //!     hub.handle(now, Input::Login { conn, user: name.into() }).for_each(drop);
 //!     conn
 //! });
-//! let hello = Input::Relay { conn: ann, to: "bob".into(), message: "hello", volatile: false };
-//! let first = hub.handle(now, hello).next();
-//! assert_eq!(first, Some(Action::Deliver { conn: bob, from: "ann".into(), message: "hello" }));
+//! for action in hub.handle(now, Input::Relay { conn: ann, to: "bob".into(), message: "hello", volatile: false }) {
+//!     match action {
+//!         Action::Deliver { conn, from, message, .. } => assert_eq!((conn, from.as_str(), message), (bob, "ann", "hello")),
+//!         Action::Outcome { conn, outcome, .. } => assert_eq!((conn, outcome.to_string().as_str()), (ann, "routed to 1 connection")),
+//!         other => unreachable!("{other:?}"),
+//!     }
+//! }
 //! ```
 
-mod actions;
+mod action;
 mod admission;
-mod inputs;
+mod config;
+mod connection;
+mod input;
 mod machine;
-mod settings;
+mod pending;
 mod slots;
-mod talk;
-mod timer;
+mod stats;
 
 use core::borrow::Borrow;
+use core::iter::FusedIterator;
 use core::marker::PhantomData;
 
-pub use actions::Actions;
+pub use action::{Action, Event, LoginRefusal, Outcome};
 pub use admission::{Admission, Admitted, Denial, Denied, Origins, Request};
-pub use settings::{Config, SecondLogin, Settings};
-pub use talk::{Action, Event, Fate, Input, LoginRefusal, Stats};
+pub use config::{Config, SecondLogin, Settings};
+pub use input::Input;
+pub use stats::Stats;
 
-use crate::input::ConnId;
-use crate::time::Instant;
-use machine::{Machine, Standing};
+use crate::conn::ConnId;
+use crate::count::count;
+use crate::time::Timestamp;
+use machine::{Answers, Machine};
 
 /// Who is connected to a server.
 ///
-/// `K` names a user; several devices of one user are a key of user and device. `M` is what is relayed. `C` is where the config lives, as for
-/// a [`Session`](crate::Session). A `now` earlier than one already seen counts as that one.
+/// `K` names a user; where a user may have several devices, it is a pair of user and device. `M` is the type of the
+/// messages. `C` is where the [`Config`] lives, as for a [`Session`](crate::Session).
+///
+/// Time goes in with each call; a `now` earlier than one already seen counts as that one.
 #[derive(Clone, Debug)]
 pub struct Hub<K, M, C = Config> {
     config: C,
     machine: Machine<K>,
     /// Messages pass through and are never held.
-    passes: PhantomData<fn(M) -> M>,
+    messages: PhantomData<fn(M) -> M>,
 }
 
 impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
-    /// A hub without connections. `seed` decides how clients are spread at a shutdown.
+    /// A hub without connections. `seed` decides how the clients' returns are spread at a shutdown.
     pub fn new(config: C, seed: u64) -> Self {
-        Self { config, machine: Machine::new(seed), passes: PhantomData }
+        Self { config, machine: Machine::new(seed), messages: PhantomData }
     }
 
-    /// Judges an upgrade request before it is answered. An admitted connection counts from now on, anonymous; if
-    /// the handshake fails after all, say [`Input::Closed`].
+    /// Decides on an upgrade request, before it is answered. A connection that is admitted counts from now on, as one
+    /// that has not logged in. If its handshake fails after all, report [`Input::Closed`].
     ///
     /// # Errors
     /// [`Denied`], with the HTTP status to answer with.
-    pub fn admit(&mut self, now: Instant, request: &Request<'_>) -> Result<Admitted<'_>, Denied> {
+    pub fn admit(&mut self, now: Timestamp, request: &Request<'_>) -> Result<Admitted<'_>, Denied> {
         self.machine.admit(self.config.borrow(), now, request)
     }
 
     /// Takes one input. Never fails and never panics.
-    pub fn handle(&mut self, now: Instant, input: Input<K, M>) -> Actions<'_, K, M> {
+    ///
+    /// The actions are to be pulled before the next call; see [`Actions`] for what happens otherwise.
+    pub fn handle(&mut self, now: Timestamp, input: Input<K, M>) -> Actions<'_, K, M> {
         let answers = self.machine.handle(self.config.borrow(), now, input);
-        Actions::new(&mut self.machine, answers)
+        Actions { machine: &mut self.machine, answers }
     }
 
-    /// When [`Input::Timer`] is due; immediately while something is owed that was not pulled.
-    pub fn deadline(&self) -> Option<Instant> {
+    /// When [`Input::Timer`] is due: the one timer of the hub. Immediately, while anything is owed that was not
+    /// pulled; `None` if nothing will happen without an input.
+    pub fn deadline(&self) -> Option<Timestamp> {
         self.machine.deadline()
     }
 
@@ -93,12 +106,9 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
         self.machine.online.get(user).copied()
     }
 
-    /// The user whose connection it is.
+    /// The user who is logged in on a connection.
     pub fn user_of(&self, conn: ConnId) -> Option<&K> {
-        match &self.machine.conns.get(conn)?.standing {
-            Standing::User(name) => Some(name),
-            _ => None,
-        }
+        self.machine.conns.get(conn)?.phase.user()
     }
 
     /// Who is online, in order, with their connections. Its length is the online count.
@@ -106,17 +116,17 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
         self.machine.online.iter().map(|(user, conn)| (user, *conn))
     }
 
-    /// Connections that have not logged in.
+    /// The number of connections that have not logged in.
     pub fn anonymous(&self) -> usize {
         self.machine.anonymous()
     }
 
-    /// All connections, those being closed included.
+    /// The number of all connections, those being closed included.
     pub fn connections(&self) -> usize {
         self.machine.conns.len()
     }
 
-    /// What has been counted.
+    /// The counters.
     pub fn stats(&self) -> Stats {
         self.machine.stats
     }
@@ -124,5 +134,35 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
     /// The config.
     pub fn config(&self) -> &Config {
         self.config.borrow()
+    }
+}
+
+/// The actions of one step, each computed when it is pulled.
+///
+/// First comes the message of this step, if it has one, then the reply to the connection that caused it, then what
+/// connections are owed, then who went offline and who came online. A message or reply that is not pulled is gone, and
+/// counted; everything else stays owed.
+#[must_use = "a hub's actions are to be carried out"]
+#[derive(Debug)]
+pub struct Actions<'a, K: Ord + Clone, M> {
+    machine: &'a mut Machine<K>,
+    answers: Answers<K, M>,
+}
+
+impl<K: Ord + Clone, M> Iterator for Actions<'_, K, M> {
+    type Item = Action<K, M>;
+
+    fn next(&mut self) -> Option<Action<K, M>> {
+        self.answers.iter_mut().find_map(Option::take).or_else(|| self.machine.next_action())
+    }
+}
+
+impl<K: Ord + Clone, M> FusedIterator for Actions<'_, K, M> {}
+
+impl<K: Ord + Clone, M> Drop for Actions<'_, K, M> {
+    fn drop(&mut self) {
+        for _ in self.answers.iter().flatten() {
+            count(&mut self.machine.stats.undelivered);
+        }
     }
 }

@@ -1,14 +1,14 @@
-//! Connections by id, in constant time.
+//! A table of values by connection id, with access in constant time.
 
 use alloc::vec::Vec;
 
-use crate::input::ConnId;
+use crate::conn::ConnId;
 
-/// How many low bits of an id say where its connection is kept. The bits above count up, so that ids
+/// The number of low bits of an id that give the place of its connection. The bits above count up, so that ids
 /// strictly increase although places are used again.
 const PLACE_BITS: u32 = 20;
 
-/// The most connections there can be.
+/// The highest number of connections.
 pub(super) const MOST: u32 = 1 << PLACE_BITS;
 
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ impl<T> Slots<T> {
         Self { places: Vec::new(), free: Vec::new(), minted: 0 }
     }
 
-    /// Mints an id and keeps `value` under it. `None` if there is no place, or no id left in 2⁴⁴.
+    /// Mints an id and keeps `value` under it. `None` if no place is free, or if all 2⁴⁴ ids are used up.
     pub(super) fn insert(&mut self, value: T) -> Option<ConnId> {
         let place = self.free.last().copied().map_or(self.places.len(), |place| place as usize);
         let minted = self.minted.checked_add(1).filter(|minted| minted.leading_zeros() >= PLACE_BITS)?;

@@ -1,18 +1,21 @@
-//! A caller that pulls nothing, or the wrong things.
+//! A caller that pulls nothing, or the wrong things, and settings out of range.
 
-use heartline::Instant;
-use heartline::hub::{Action, Config, Event, Hub, Input, Settings};
+use std::time::Duration;
 
-use crate::desk::{REQUEST, plain, when_idle};
+use heartline::Timestamp;
+use heartline::heartbeat::HeartbeatMode;
+use heartline::hub::{Config, Hub, Input, Settings};
+
+use crate::reference::Act;
+use crate::world::{REQUEST, heartbeat, plain, seconds, watched};
 
 fn small() -> Hub<u32, ()> {
-    let settings = Settings { max_connections: 4, max_anonymous: 4, heartbeat: when_idle(), ..plain() };
-    Hub::new(Config::new(settings).expect("valid"), 7)
+    Hub::new(Config::new(Settings { max_connections: 4, max_anonymous: 4, ..watched() }).expect("valid"), 7)
 }
 
 /// Everything that is owed.
-fn owed(hub: &mut Hub<u32, ()>) -> Vec<Action<u32, ()>> {
-    hub.handle(Instant::ORIGIN, Input::Timer).collect()
+fn owed(hub: &mut Hub<u32, ()>) -> Vec<Act<u32, ()>> {
+    hub.handle(Timestamp::ORIGIN, Input::Timer).map(Act::from).collect()
 }
 
 /// [P3] [U10]
@@ -20,44 +23,102 @@ fn owed(hub: &mut Hub<u32, ()>) -> Vec<Action<u32, ()>> {
 fn a_caller_that_pulls_nothing_is_owed_no_more_than_there_are_connections() {
     let mut hub = small();
     for user in 0..10_000 {
-        let conn = hub.admit(Instant::ORIGIN, &REQUEST).expect("there is room").conn;
-        for input in [Input::Login { conn, user }, Input::Ping { conn }, Input::Unknown { conn }] {
-            drop(hub.handle(Instant::ORIGIN, input));
+        let conn = hub.admit(Timestamp::ORIGIN, &REQUEST).expect("there is room").conn;
+        for input in
+            [Input::Login { conn, user }, Input::Ping { conn }, Input::Unknown { conn }, Input::Closed { conn }]
+        {
+            drop(hub.handle(Timestamp::ORIGIN, input));
         }
-        drop(hub.handle(Instant::ORIGIN, Input::Closed { conn }));
     }
     assert_eq!(owed(&mut hub), []);
 }
 
 /// [P3] [U10]
 #[test]
-fn a_caller_that_pulls_only_good_news_is_owed_no_more_than_there_are_connections() {
+fn a_caller_that_pulls_only_the_first_event_is_owed_no_more_than_there_are_connections() {
     let mut hub = small();
     for user in (0..10_000).rev() {
-        let conn = hub.admit(Instant::ORIGIN, &REQUEST).expect("there is room").conn;
-        drop(hub.handle(Instant::ORIGIN, Input::Login { conn, user }));
-        let first = hub.handle(Instant::ORIGIN, Input::Timer).next();
-        assert!(matches!(first, Some(Action::Event(Event::Online(_) | Event::Offline(_)))), "{first:?}");
-        drop(hub.handle(Instant::ORIGIN, Input::Closed { conn }));
+        let conn = hub.admit(Timestamp::ORIGIN, &REQUEST).expect("there is room").conn;
+        drop(hub.handle(Timestamp::ORIGIN, Input::Login { conn, user }));
+        let first = hub.handle(Timestamp::ORIGIN, Input::Timer).next().map(Act::from);
+        assert!(matches!(first, Some(Act::Online(_) | Act::Offline(_))), "{first:?}");
+        drop(hub.handle(Timestamp::ORIGIN, Input::Closed { conn }));
     }
     assert!(owed(&mut hub).len() <= 8, "4 who were online, 4 who are");
 }
 
 /// [P3] [U2]
 #[test]
-fn aborted_connections_keep_their_places_until_the_driver_is_told() {
+fn aborted_connections_keep_their_places_until_the_abort_is_pulled() {
     let mut hub = small();
     for _ in 0..4 {
-        hub.admit(Instant::ORIGIN, &REQUEST).expect("there is room");
+        hub.admit(Timestamp::ORIGIN, &REQUEST).expect("there is room");
     }
     // Past the login, then past the close handshake.
-    for seconds in [10, 20] {
-        let now = Instant::after(crate::desk::seconds(seconds));
-        drop(hub.handle(now, Input::Timer));
+    for at in [10, 20] {
+        drop(hub.handle(Timestamp::after(seconds(at)), Input::Timer));
     }
     assert_eq!(hub.connections(), 4);
-    assert!(hub.admit(Instant::ORIGIN, &REQUEST).is_err());
-    let said = owed(&mut hub);
-    assert!(said.len() == 4 && said.iter().all(|action| matches!(action, Action::Abort { .. })), "{said:?}");
-    assert!(hub.admit(Instant::ORIGIN, &REQUEST).is_ok());
+    assert!(hub.admit(Timestamp::ORIGIN, &REQUEST).is_err());
+    let owed = owed(&mut hub);
+    assert!(owed.len() == 4 && owed.iter().all(|act| matches!(act, Act::Abort(_))), "{owed:?}");
+    assert!(hub.admit(Timestamp::ORIGIN, &REQUEST).is_ok());
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const DAY: Duration = Duration::from_secs(86_400);
+const MOST: u32 = 1 << 20;
+
+/// [P3]
+#[test]
+fn a_setting_outside_its_range_is_named_with_its_range() {
+    let settings = Settings::default;
+    let with = |mode| Settings { heartbeat: heartbeat(mode), ..settings() };
+    let (none, long) = (Duration::ZERO, DAY + seconds(1));
+    let too_slow = HeartbeatMode::Periodic { interval: seconds(4), timeout: Some(seconds(5)) };
+    let mut slow = settings().heartbeat;
+    slow.slow_after = Some(seconds(10));
+    for (error, settings) in [
+        ("max_connections is 0; allowed is 1 to 1048576", Settings { max_connections: 0, ..settings() }),
+        ("max_connections is 1048577; allowed is 1 to 1048576", Settings { max_connections: MOST + 1, ..settings() }),
+        ("max_anonymous is 0; allowed is 1 to 1048576", Settings { max_anonymous: 0, ..settings() }),
+        ("max_anonymous is 1048577; allowed is 1 to 1048576", Settings { max_anonymous: MOST + 1, ..settings() }),
+        ("login_timeout is 0ns; allowed is 1ms to 86400s", Settings { login_timeout: none, ..settings() }),
+        ("login_timeout is 86401s; allowed is 1ms to 86400s", Settings { login_timeout: long, ..settings() }),
+        ("heartbeat.mode.timeout is 0ns; allowed is 1ms to 86400s", with(HeartbeatMode::Listen { timeout: none })),
+        ("heartbeat.mode.timeout is 86401s; allowed is 1ms to 86400s", with(HeartbeatMode::Listen { timeout: long })),
+        ("heartbeat.mode.timeout is 5s; allowed is 1ms to 4s", with(too_slow)),
+        ("heartbeat.slow_after is 10s; allowed is 1ms to 9.999999999s", Settings { heartbeat: slow, ..settings() }),
+        ("budget is 0; allowed is 1 to 4294967295", Settings { budget: 0, ..settings() }),
+        ("volatile_above is 11; allowed is 0 to 10", Settings { budget: 10, volatile_above: 11, ..settings() }),
+        ("reply_gap is 86401s; allowed is 0ns to 86400s", Settings { reply_gap: long, ..settings() }),
+        ("close_timeout is 0ns; allowed is 1ms to 86400s", Settings { close_timeout: none, ..settings() }),
+        ("close_timeout is 86401s; allowed is 1ms to 86400s", Settings { close_timeout: long, ..settings() }),
+    ] {
+        assert_eq!(Config::new(settings).expect_err(error).to_string(), error);
+    }
+}
+
+/// [P3]
+#[test]
+fn both_ends_of_every_range_are_inside_it_and_so_is_the_default() {
+    let ends = |count, time, budget, volatile_above, reply_gap| Settings {
+        max_connections: count,
+        max_anonymous: count,
+        login_timeout: time,
+        heartbeat: heartbeat(HeartbeatMode::Listen { timeout: time }),
+        budget,
+        volatile_above,
+        reply_gap,
+        close_timeout: time,
+        ..plain()
+    };
+    let least = ends(1, MILLISECOND, 1, 0, Duration::ZERO);
+    let most = ends(MOST, DAY, u32::MAX, u32::MAX, DAY);
+    for settings in [least, most, Settings::default()] {
+        let config = Config::new(settings.clone()).expect("valid");
+        assert_eq!(Config::try_from(config.clone().into_settings()), Ok(config.clone()));
+        assert_eq!(Settings::from(config), settings);
+    }
+    assert_eq!((Config::new(Settings::default()), Config::default().max_connections), (Ok(Config::default()), 10_240));
 }

@@ -1,25 +1,19 @@
-//! The hub: its clauses as scenarios, its properties against a reference that is too simple to be wrong, and the
-//! bugs of other servers. `tests/hub_bugs.rs` shows that these tests can fail.
+//! The hub: its clauses as scenarios, its properties against a model that is too simple to be wrong, and the bugs of
+//! other servers.
 
 mod admission;
-mod allocation;
-mod arbitrary;
+mod allocations;
 mod bounds;
-mod config;
-mod desk;
+mod delivery;
 mod ends;
 mod events;
-mod fates;
+mod heartbeat;
 mod independence;
-mod invariants;
-mod life;
 mod login;
-mod model;
-mod model_steps;
-mod museum;
-mod network;
 mod properties;
+mod reference;
+mod reported_bugs;
 mod shutdown;
-mod slow;
 #[cfg(feature = "serde")]
 mod storing;
+mod world;

@@ -1,56 +1,50 @@
-//! Going down, and telling everybody when to come back.
+//! Going down, and asking everybody to come back later.
 
 use std::time::Duration;
 
-use heartline::hub::{Event, Settings};
-use heartline::{ConnId, Loss, RetryPolicy, Verdict};
+use heartline::hub::Settings;
+use heartline::retry::{RetryPolicy, Verdict};
+use heartline::{ConnId, Loss};
 
-use crate::desk::{Action, Desk, Input, NANOSECOND, at, code, offline, plain, seconds, when_idle};
+use crate::reference::Act::{Abort, Close, Drained, Offline};
+use crate::world::{Act, NANOSECOND, World, plain, seconds, watched};
 
-const DRAINED: Action = Action::Event(Event::Drained);
-
-/// The connections that were told to come back, and when.
-fn returns(said: &[Action]) -> Vec<(ConnId, Duration)> {
-    let told = |action: &Action| match action {
-        Action::Close { conn, code, retry_after } => {
-            assert_eq!(code.get(), 1012);
-            Some((*conn, retry_after.expect("a moment to come back")))
-        }
+/// The connections that are asked to come back, and when.
+fn returns(acts: &[Act]) -> Vec<(ConnId, Duration)> {
+    let asked = |act: &Act| match act {
+        Close(conn, 1012, wait) => Some((*conn, wait.expect("a moment to come back"))),
+        Close(..) => panic!("{act:?}"),
         _ => None,
     };
-    said.iter().filter_map(told).collect()
+    acts.iter().filter_map(asked).collect()
+}
+
+fn asked(acts: &[Act]) -> Vec<ConnId> {
+    returns(acts).into_iter().map(|(conn, _)| conn).collect()
 }
 
 /// [U12]
 #[test]
 fn a_shutdown_closes_every_connection_and_says_when_to_come_back() {
-    let (mut desk, [ann, bob]) = Desk::with(plain(), ["ann", "bob"]);
-    let conn = desk.admit();
-    let said = desk.shut_down(seconds(10), seconds(30));
-    let told = returns(&said);
-    assert_eq!(told.iter().map(|(conn, _)| *conn).collect::<Vec<_>>(), [ann, bob, conn]);
-    assert!(told.iter().all(|(_, wait)| *wait <= seconds(30)));
-    assert_eq!(said[3..], [offline("ann"), offline("bob")]);
-    assert_eq!((desk.hub.online().len(), desk.hub.anonymous(), desk.hub.connections()), (0, 0, 3));
-}
-
-/// [U12]
-#[test]
-fn the_code_of_a_shutdown_is_retried_by_the_default_policy() {
+    let (mut world, [ann, bob]) = World::with(plain(), ["ann", "bob"]);
+    let conn = world.admit();
+    let acts = world.shut_down(seconds(10), seconds(30));
+    assert_eq!(asked(&acts), [ann, bob, conn]);
+    assert!(returns(&acts).iter().all(|(_, wait)| *wait <= seconds(30)));
+    assert_eq!(acts[3..], [Offline("ann"), Offline("bob")]);
+    assert_eq!((world.hub.online().len(), world.hub.anonymous(), world.hub.connections()), (0, 0, 3));
     assert!(matches!(RetryPolicy::default().verdict(Loss::Close(1012)), Verdict::RetryAfter(_)));
 }
 
 /// [U12]
 #[test]
 fn the_moments_to_come_back_fill_the_spread_evenly() {
-    let mut desk = Desk::new(plain());
-    (0..1000).for_each(|_| {
-        desk.admit();
-    });
-    let told = returns(&desk.shut_down(seconds(10), seconds(10)));
+    let mut world = World::new(plain());
+    (0..1000).for_each(|_| _ = world.admit());
+    let returns = returns(&world.shut_down(seconds(10), seconds(10)));
     let mut tenths = [0; 10];
-    told.iter().for_each(|(_, wait)| tenths[(wait.as_secs() as usize).min(9)] += 1);
-    assert_eq!(told.len(), 1000);
+    returns.iter().for_each(|(_, wait)| tenths[(wait.as_secs() as usize).min(9)] += 1);
+    assert_eq!(returns.len(), 1000);
     // Each is 100 give or take 9.5: these are five times that.
     assert!(tenths.iter().all(|count| (53..=147).contains(count)), "{tenths:?}");
 }
@@ -58,91 +52,78 @@ fn the_moments_to_come_back_fill_the_spread_evenly() {
 /// [U12]
 #[test]
 fn without_a_spread_everybody_may_come_back_at_once() {
-    let (mut desk, [ann]) = Desk::with(plain(), ["ann"]);
-    assert_eq!(returns(&desk.shut_down(seconds(10), Duration::ZERO)), [(ann, Duration::ZERO)]);
-    let (mut desk, [_ann]) = Desk::with(plain(), ["ann"]);
-    assert_eq!(returns(&desk.shut_down(seconds(10), Duration::MAX)).len(), 1);
+    let (mut world, [ann]) = World::with(plain(), ["ann"]);
+    assert_eq!(returns(&world.shut_down(seconds(10), Duration::ZERO)), [(ann, Duration::ZERO)]);
+    let (mut world, [ann]) = World::with(plain(), ["ann"]);
+    assert_eq!(asked(&world.shut_down(seconds(10), Duration::MAX)), [ann]);
 }
 
 /// [U12]
 #[test]
-fn the_last_to_go_is_told() {
-    let (mut desk, [ann, bob]) = Desk::with(plain(), ["ann", "bob"]);
-    desk.shut_down(seconds(10), seconds(30));
-    assert_eq!(desk.closed(ann), []);
-    assert_eq!(desk.closed(bob), [DRAINED]);
-    assert_eq!((desk.hub.deadline(), desk.closed(bob)), (None, vec![]));
+fn the_last_end_is_reported_once() {
+    let (mut world, [ann, bob]) = World::with(plain(), ["ann", "bob"]);
+    world.shut_down(seconds(10), seconds(30));
+    assert_eq!((world.closed(ann), world.closed(bob)), (vec![], vec![Drained]));
+    assert_eq!((world.deadline(), world.closed(bob)), (None, vec![]));
+    let mut empty = World::new(plain());
+    assert_eq!(empty.shut_down(seconds(10), seconds(30)), [Drained]);
+    assert_eq!((empty.shut_down(seconds(10), seconds(30)), empty.timer(), empty.deadline()), (vec![], vec![], None));
 }
 
 /// [U12]
 #[test]
-fn an_empty_hub_is_drained_at_once_and_says_so_once() {
-    let mut desk = Desk::new(plain());
-    assert_eq!(desk.shut_down(seconds(10), seconds(30)), [DRAINED]);
-    assert_eq!(desk.shut_down(seconds(10), seconds(30)), []);
-    assert_eq!((desk.timer(), desk.hub.deadline()), (vec![], None));
-}
-
-/// [U12]
-#[test]
-fn whoever_has_not_answered_within_the_time_is_aborted() {
+fn a_client_that_has_not_answered_within_the_time_is_aborted() {
     let settings = Settings { close_timeout: seconds(60), ..plain() };
-    let (mut desk, [ann, bob, eve]) = Desk::with(settings, ["ann", "bob", "eve"]);
-    desk.shut_down(seconds(10), seconds(30));
-    desk.closed(bob);
-    assert_eq!(desk.run(seconds(10) - NANOSECOND), []);
-    let gone = [Action::Abort { conn: ann }, Action::Abort { conn: eve }, DRAINED];
-    assert_eq!(desk.run(seconds(60)), gone.map(|action| (at(10_000), action)));
-    assert_eq!(desk.hub.connections(), 0);
+    let (mut world, [ann, bob, eve]) = World::with(settings, ["ann", "bob", "eve"]);
+    world.shut_down(seconds(10), seconds(30));
+    world.closed(bob);
+    assert_eq!(world.run(seconds(10) - NANOSECOND), []);
+    assert_eq!(world.run(seconds(60)), [Abort(ann), Abort(eve), Drained].map(|act| (seconds(10), act)));
+    assert_eq!(world.hub.connections(), 0);
 }
 
 /// [U12]
 #[test]
-fn a_close_handshake_takes_no_longer_than_ever_during_a_shutdown() {
-    let (mut desk, [ann]) = Desk::with(plain(), ["ann"]);
-    desk.shut_down(seconds(60), seconds(30));
-    assert_eq!(desk.run(seconds(60)), [(at(5000), Action::Abort { conn: ann }), (at(5000), DRAINED)]);
+fn a_close_handshake_takes_no_longer_than_usual_during_a_shutdown() {
+    let (mut world, [ann]) = World::with(plain(), ["ann"]);
+    world.shut_down(seconds(60), seconds(30));
+    assert_eq!(world.run(seconds(60)), [Abort(ann), Drained].map(|act| (seconds(5), act)));
 }
 
 /// [U12] [U10]
 #[test]
-fn whoever_is_being_closed_already_is_not_closed_again() {
-    let (mut desk, [old, new]) = Desk::with(plain(), ["ann", "ann"]);
-    assert_eq!(returns(&desk.shut_down(seconds(3), seconds(30))).iter().map(|told| told.0).collect::<Vec<_>>(), [new]);
-    assert_eq!(returns(&desk.shut_down(seconds(3), seconds(30))), []);
-    let gone = [Action::Abort { conn: old }, Action::Abort { conn: new }, DRAINED];
-    assert_eq!(desk.run(seconds(60)), gone.map(|action| (at(3000), action)));
+fn a_connection_that_is_being_closed_already_is_not_closed_again() {
+    let (mut world, [old, new]) = World::with(plain(), ["ann", "ann"]);
+    assert_eq!(asked(&world.shut_down(seconds(3), seconds(30))), [new]);
+    assert_eq!(asked(&world.shut_down(seconds(3), seconds(30))), []);
+    assert_eq!(world.run(seconds(60)), [Abort(old), Abort(new), Drained].map(|act| (seconds(3), act)));
 }
 
 /// [U12]
 #[test]
 fn a_second_shutdown_can_only_shorten_the_time() {
     for (first, second) in [(seconds(4), seconds(1)), (seconds(1), seconds(4))] {
-        let (mut desk, [ann]) = Desk::with(plain(), ["ann"]);
-        desk.shut_down(first, seconds(30));
-        desk.shut_down(second, seconds(30));
-        let gone = [Action::Abort { conn: ann }, DRAINED];
-        assert_eq!(desk.run(seconds(60)), gone.map(|action| (at(1000), action)));
+        let (mut world, [ann]) = World::with(plain(), ["ann"]);
+        world.shut_down(first, seconds(30));
+        world.shut_down(second, seconds(30));
+        assert_eq!(world.run(seconds(60)), [Abort(ann), Drained].map(|act| (seconds(1), act)));
     }
 }
 
 /// [U12]
 #[test]
-fn a_shutdown_without_patience_aborts_with_the_next_timer() {
-    let (mut desk, [ann]) = Desk::with(Settings { heartbeat: when_idle(), ..plain() }, ["ann"]);
-    assert_eq!(returns(&desk.shut_down(Duration::ZERO, seconds(30))).len(), 1);
-    assert_eq!(desk.hub.deadline(), Some(desk.now));
-    assert_eq!(desk.timer(), [Action::Abort { conn: ann }, DRAINED]);
-    assert_eq!(desk.hub.deadline(), None);
+fn a_shutdown_within_no_time_aborts_with_the_next_timer() {
+    let (mut world, [ann]) = World::with(watched(), ["ann"]);
+    assert_eq!(asked(&world.shut_down(Duration::ZERO, seconds(30))), [ann]);
+    assert_eq!(world.hub.deadline(), Some(world.now));
+    assert_eq!((world.timer(), world.deadline()), (vec![Abort(ann), Drained], None));
 }
 
 /// [U12] [U5]
 #[test]
-fn what_the_clients_say_during_a_shutdown_has_no_effect() {
-    let (mut desk, [ann, bob]) = Desk::with(plain(), ["ann", "bob"]);
-    desk.shut_down(seconds(10), seconds(30));
-    assert_eq!(desk.relay(ann, "bob", "hello"), []);
-    assert_eq!(desk.login(bob, "bob"), []);
-    assert_eq!(desk.input(Input::Close { conn: ann, code: code(4000) }), []);
-    assert_eq!(desk.hub.stats().stale, 3);
+fn inputs_from_clients_during_a_shutdown_have_no_effect() {
+    let (mut world, [ann, bob]) = World::with(plain(), ["ann", "bob"]);
+    world.shut_down(seconds(10), seconds(30));
+    assert_eq!((world.relay(ann, "bob", "hello"), world.login(bob, "bob"), world.close(ann)), (vec![], vec![], vec![]));
+    assert_eq!(world.hub.stats().stale, 3);
 }

@@ -1,9 +1,10 @@
-//! A client that does as it is told, and a bystander that must not notice.
+//! A server with a bystander that must not notice anything, and clients for it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use heartline::hub::{Settings, Stats};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -15,11 +16,107 @@ use tungstenite::client::IntoClientRequest as _;
 use tungstenite::handshake::client::Response;
 use tungstenite::{Error, Message};
 
+use crate::server::{Options, Server, start};
+
 /// How long to wait for what must come. Nothing is concluded from how long it takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what}: nothing for {PATIENCE:?}"))
+}
+
+/// A server, and a bystander that sends one thing after the other, gets every answer, and nothing else.
+pub struct Site {
+    pub server: Server,
+    bystander: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Site {
+    pub async fn start(hub: Settings) -> Self {
+        Self::with(Options { hub, ..Options::default() }).await
+    }
+
+    pub async fn with(options: Options) -> Self {
+        let site = Self::alone(options).await;
+        let (stop, stopped) = oneshot::channel();
+        let bystander = tokio::spawn(stand_by(site.login("bystander").await, stopped));
+        Self { bystander: Some((stop, bystander)), ..site }
+    }
+
+    /// Without a bystander.
+    pub async fn alone(options: Options) -> Self {
+        Self { server: start(options).await.expect("a server"), bystander: None }
+    }
+
+    /// The bystander noticed nothing.
+    pub async fn end(self) -> Server {
+        if let Some((stop, bystander)) = self.bystander {
+            stop.send(()).expect("still there");
+            bystander.await.expect("unharmed");
+        }
+        self.server
+    }
+
+    pub async fn dial(&self) -> Client {
+        self.try_dial(&[]).await.expect("the handshake")
+    }
+
+    pub async fn try_dial(&self, headers: &[(&'static str, &str)]) -> Result<Client, Error> {
+        Client::dial(self.server.address, "/ws", headers).await
+    }
+
+    pub async fn login(&self, name: &str) -> Client {
+        Client::login(self.server.address, name).await
+    }
+
+    /// Logged in by its path.
+    pub async fn enter(&self, path: &str) -> Client {
+        let mut client = Client::dial(self.server.address, path, &[]).await.expect("the handshake");
+        let greeting = client.receive().await;
+        assert_eq!((&greeting["event"], &greeting["msg"]), (&json!("open"), &json!("ok")));
+        client
+    }
+
+    /// Sends bytes before any handshake.
+    pub async fn connect(&self, request: &str) -> TcpStream {
+        let mut tcp = TcpStream::connect(self.server.address).await.expect("a connection");
+        tcp.write_all(request.as_bytes()).await.expect("written");
+        tcp
+    }
+
+    /// What a plain HTTP request is answered with.
+    pub async fn request(&self, request: &str) -> String {
+        let mut answer = String::new();
+        soon("answer", self.connect(request).await.read_to_string(&mut answer)).await.expect("an answer");
+        answer
+    }
+
+    /// An upgrade request as text.
+    pub fn upgrade(&self, path: &str, headers: &str) -> String {
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n",
+            self.server.address
+        )
+    }
+}
+
+/// Stops a server, and waits for its end.
+pub async fn stop(mut server: Server) -> Stats {
+    server.stop().await;
+    soon("stop", server.finished()).await
+}
+
+async fn stand_by(mut client: Client, mut stopped: oneshot::Receiver<()>) {
+    while stopped.try_recv().is_err() {
+        client.heart().await;
+    }
+    for id in 0..3 {
+        client.heart().await;
+        let message = client.ask(json!({"event": "send", "to": "bystander", "text": "to myself", "id": id})).await;
+        assert_eq!((&message["event"], &message["id"]), (&json!("message"), &json!(id)));
+        assert_eq!(client.receive().await, json!({"event": "sent", "id": id, "reached": 1}));
+    }
 }
 
 pub struct Client {
@@ -28,11 +125,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub async fn dial(address: SocketAddr) -> Self {
-        Self::dial_as(address, "/ws", &[]).await.expect("the handshake")
-    }
-
-    pub async fn dial_as(address: SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
+    async fn dial(address: SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
         let mut request = format!("ws://{address}{path}").into_client_request().expect("a request");
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().expect("a header"));
@@ -42,22 +135,14 @@ impl Client {
         Ok(Self { socket, response })
     }
 
-    pub async fn login(address: SocketAddr, name: &str) -> Self {
-        let mut client = Self::dial(address).await;
-        client.say(json!({"event": "login", "user": name})).await;
-        assert_eq!(client.hear().await, json!({"event": "open", "msg": "ok", "user": name}));
+    async fn login(address: SocketAddr, name: &str) -> Self {
+        let mut client = Self::dial(address, "/ws", &[]).await.expect("the handshake");
+        let greeting = client.ask(json!({"event": "login", "user": name})).await;
+        assert_eq!(greeting, json!({"event": "open", "msg": "ok", "user": name}));
         client
     }
 
-    /// Logged in by its path.
-    pub async fn enter(address: SocketAddr, path: &str) -> Self {
-        let mut client = Self::dial_as(address, path, &[]).await.expect("the handshake");
-        let greeting = client.hear().await;
-        assert_eq!((&greeting["event"], &greeting["msg"]), (&json!("open"), &json!("ok")));
-        client
-    }
-
-    pub async fn say(&mut self, event: Value) {
+    pub async fn send(&mut self, event: Value) {
         self.text(&event.to_string()).await;
     }
 
@@ -71,7 +156,7 @@ impl Client {
     }
 
     /// The next event. Only pings may come in between.
-    pub async fn hear(&mut self) -> Value {
+    pub async fn receive(&mut self) -> Value {
         loop {
             match soon("event", self.socket.next()).await {
                 Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("JSON"),
@@ -81,10 +166,15 @@ impl Client {
         }
     }
 
-    /// A heartbeat comes back, and nothing before it.
+    /// What comes next after this was sent.
+    pub async fn ask(&mut self, event: Value) -> Value {
+        self.send(event).await;
+        self.receive().await
+    }
+
+    /// It is there, and nothing came before the answer.
     pub async fn heart(&mut self) {
-        self.say(json!({"event": "heart"})).await;
-        assert_eq!(self.hear().await, json!({"event": "heart"}));
+        assert_eq!(self.ask(json!({"event": "heart"})).await, json!({"event": "heart"}));
     }
 
     /// The close frame that comes, whatever comes before.
@@ -115,47 +205,5 @@ pub fn refused(dialled: Result<Client, Error>) -> (u16, Option<u64>) {
         }
         Err(error) => panic!("{error} instead of a refusal"),
         Ok(_) => panic!("it was admitted"),
-    }
-}
-
-/// What a plain HTTP request is answered with.
-pub async fn request(address: SocketAddr, request: &str) -> String {
-    let mut tcp = TcpStream::connect(address).await.expect("a connection");
-    tcp.write_all(request.as_bytes()).await.expect("written");
-    let mut answer = String::new();
-    soon("answer", tcp.read_to_string(&mut answer)).await.expect("an answer");
-    answer
-}
-
-/// Somebody else, who says one thing after the other and gets every answer, and nothing besides.
-pub struct Bystander {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
-}
-
-impl Bystander {
-    pub async fn enter(address: SocketAddr) -> Self {
-        let mut client = Client::login(address, "bystander").await;
-        client.heart().await;
-        let (stop, mut stopped) = oneshot::channel();
-        let task = tokio::spawn(async move {
-            while stopped.try_recv().is_err() {
-                client.heart().await;
-            }
-            for id in 0..3 {
-                client.heart().await;
-                client.say(json!({"event": "send", "to": "bystander", "text": "to myself", "id": id})).await;
-                let heard = client.hear().await;
-                assert_eq!((&heard["event"], &heard["id"]), (&json!("message"), &json!(id)));
-                assert_eq!(client.hear().await, json!({"event": "sent", "id": id, "reached": 1}));
-            }
-        });
-        Self { stop, task }
-    }
-
-    /// It is there still, and noticed nothing.
-    pub async fn unharmed(self) {
-        self.stop.send(()).expect("still there");
-        self.task.await.expect("unharmed");
     }
 }

@@ -1,5 +1,4 @@
-//! The example server on real sockets: what it promises, and what bad input comes to. In each test a
-//! bystander gets an answer to everything it says, and hears nothing else.
+//! The example server on real sockets: what it promises, what bad input comes to, and clients that others wrote.
 
 #[path = "../../examples/server/server.rs"]
 #[allow(dead_code)]
@@ -7,28 +6,27 @@ mod server;
 
 mod bad_input;
 mod client;
+mod interop;
 mod promises;
 
 use std::time::Duration;
 
-use heartline::hub::{Admission, Settings};
-
-use self::server::{Options, Server, start};
+use heartline::heartbeat::{HeartbeatConfig, HeartbeatMode};
+use heartline::hub::Settings;
 
 const MILLI: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Nothing happens by itself, unless a test asks for it.
 fn quiet() -> Settings {
-    let heartbeat = heartline::Pulse { rhythm: heartline::Rhythm::Off, ..Settings::default().heartbeat };
-    Settings { heartbeat, login_timeout: HOUR, reply_gap: HOUR, ..Settings::default() }
+    Settings {
+        heartbeat: heartbeat(HeartbeatMode::Off, HOUR),
+        login_timeout: HOUR,
+        reply_gap: HOUR,
+        ..Settings::default()
+    }
 }
 
-async fn serve(hub: Settings) -> Server {
-    start(Options { hub, ..Options::default() }).await.expect("a server")
-}
-
-fn speaking(protocols: &[&str], required: bool) -> Settings {
-    let protocols = protocols.iter().map(|name| (*name).to_owned()).collect();
-    Settings { admission: Admission { protocols, protocol_required: required, ..Admission::default() }, ..quiet() }
+fn heartbeat(mode: HeartbeatMode, late_tolerance: Duration) -> HeartbeatConfig {
+    HeartbeatConfig { mode, slow_after: None, late_tolerance }
 }

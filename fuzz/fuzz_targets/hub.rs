@@ -1,0 +1,11 @@
+//! Arbitrary calls to a hub, compared with the model that the tests use.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../tests/hub/reference/mod.rs"]
+mod reference;
+
+fuzz_target!(|bytes: &[u8]| {
+    reference::run(bytes);
+});

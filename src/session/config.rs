@@ -1,0 +1,142 @@
+//! Session settings, validated on construction.
+
+use core::ops::Deref;
+use core::time::Duration;
+
+use super::outbox::OutboxConfig;
+use super::retry::RetryPolicy;
+use crate::backoff::Backoff;
+use crate::check::{ConfigError, DAY, MILLISECOND, YEAR, within};
+use crate::heartbeat::HeartbeatConfig;
+
+/// Everything that can be set, as plain data. [`Config::new`] checks it. Written with `..Settings::default()`, a new
+/// field breaks nothing.
+///
+/// ```
+/// use core::time::Duration;
+/// use heartline::backoff::Backoff;
+/// use heartline::{Config, Settings};
+///
+/// let config = Config::new(Settings {
+///     backoff: Backoff::constant(Duration::from_secs(10)),
+///     max_attempts: Some(5),
+///     ..Settings::default()
+/// })?;
+/// assert_eq!(config.max_attempts, Some(5));
+/// # Ok::<(), heartline::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+pub struct Settings {
+    /// How an open connection is watched. The server may dictate another mode
+    /// ([`Input::Heartbeat`](super::input::Input::Heartbeat)).
+    pub heartbeat: HeartbeatConfig,
+    /// How long a dial may take: 1 ms to a day. Default 10 s (peers: 4 to 30 s).
+    pub connect_timeout: Duration,
+    /// Whether a greeting precedes everything queued, and how long it may take: 1 ms to a day.
+    /// Default `None`: opened is ready.
+    pub greeting_timeout: Option<Duration>,
+    /// How long a close handshake may take: 1 ms to a day. Default 5 s; RFC 6455 §7.1.1 speaks of a
+    /// reasonable period of time.
+    pub close_timeout: Duration,
+    /// The delays between dials. Default RFC 6455 §7.2.3, up to 30 s.
+    pub backoff: Backoff,
+    /// No two dials are closer together than this, no matter who asks for them: 1 ms to a day. Default 250 ms.
+    pub min_dial_gap: Duration,
+    /// How long a connection must have lived, from ready to the last proof of life, for the count of retries to
+    /// start anew: up to a year. Default 5 s (reconnecting-websocket).
+    pub stable_after: Duration,
+    /// How many retries in a row before the session gives up; `None` for no end. Default `None`.
+    pub max_attempts: Option<u32>,
+    /// Which losses are retried: ranges that are not empty, `RetryAfter` up to a year. Default: the
+    /// [table](RetryPolicy) alone.
+    pub retry: RetryPolicy,
+    /// The longest time a server can ask the client to stay away: up to a year. Default 5 min.
+    pub retry_after_max: Duration,
+    /// The bounds of the outbox, and how long acknowledgements may take.
+    pub outbox: OutboxConfig,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            heartbeat: HeartbeatConfig::default(),
+            connect_timeout: Duration::from_secs(10),
+            greeting_timeout: None,
+            close_timeout: Duration::from_secs(5),
+            backoff: Backoff::RFC_6455,
+            min_dial_gap: Duration::from_millis(250),
+            stable_after: Duration::from_secs(5),
+            max_attempts: None,
+            retry: RetryPolicy::default(),
+            retry_after_max: Duration::from_secs(5 * 60),
+            outbox: OutboxConfig::default(),
+        }
+    }
+}
+
+/// [`Settings`] that were found valid; they can be read, not changed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Settings", into = "Settings"))]
+pub struct Config(Settings);
+
+impl Config {
+    /// The settings as a config, if each of them lies in its range.
+    ///
+    /// # Errors
+    /// The first value that does not, with its field and the allowed range.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        settings.heartbeat.check()?;
+        settings.backoff.check()?;
+        settings.outbox.check()?;
+        settings.retry.check()?;
+        within("connect_timeout", settings.connect_timeout, MILLISECOND, DAY)?;
+        if let Some(timeout) = settings.greeting_timeout {
+            within("greeting_timeout", timeout, MILLISECOND, DAY)?;
+        }
+        within("close_timeout", settings.close_timeout, MILLISECOND, DAY)?;
+        within("min_dial_gap", settings.min_dial_gap, MILLISECOND, DAY)?;
+        within("stable_after", settings.stable_after, Duration::ZERO, YEAR)?;
+        within("retry_after_max", settings.retry_after_max, Duration::ZERO, YEAR)?;
+        Ok(Self(settings))
+    }
+
+    /// The settings again, to build another config from.
+    pub fn into_settings(self) -> Settings {
+        self.0
+    }
+
+    /// The longest time from the last proof of life to the verdict that the link is dead; `None`
+    /// where the heartbeat gives no verdict.
+    ///
+    /// It holds for timers that are on time. A timer that is late adds its lateness and, where that is over
+    /// `late_tolerance`, at most one more timeout. [`Session::detection_time`](super::Session::detection_time) also
+    /// follows what the server dictates.
+    pub fn detection_time(&self) -> Option<Duration> {
+        self.heartbeat.mode.detection_time()
+    }
+}
+
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.0
+    }
+}
+
+impl TryFrom<Settings> for Config {
+    type Error = ConfigError;
+
+    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
+        Self::new(settings)
+    }
+}
+
+impl From<Config> for Settings {
+    fn from(config: Config) -> Self {
+        config.0
+    }
+}

@@ -1,0 +1,127 @@
+//! A hub and its model in lockstep, driven by bytes: the properties, the replay of the corpus and the fuzz target
+//! share it.
+
+mod act;
+mod model;
+mod plan;
+mod watch;
+
+use std::time::Duration;
+
+use heartline::hub::{Config, Hub, Input, Request};
+use heartline::{ConnId, Timestamp};
+
+pub use act::Act;
+use model::Model;
+#[allow(unused_imports, reason = "the fuzz target only runs")]
+pub use plan::{HEADER, Message, OP, Op, User, decode};
+use watch::Watch;
+
+pub const NOBODY: ConnId = ConnId::from_raw(u64::MAX).unwrap();
+
+/// Decodes a plan and drives a hub by it to the end. Panics where the hub and its model disagree.
+pub fn run(bytes: &[u8]) {
+    let (config, ops) = decode(bytes);
+    let mut both = Lockstep::new(config, Timestamp::ORIGIN);
+    ops.iter().for_each(|op| both.op(op));
+    both.finish();
+}
+
+pub struct Lockstep {
+    hub: Hub<User, Message>,
+    model: Model,
+    watch: Watch,
+    now: Timestamp,
+    next_message: Message,
+    /// Every action, and after each op the time to the deadline.
+    pub log: (Vec<Act<User, Message>>, Vec<Option<Duration>>),
+}
+
+impl Lockstep {
+    pub fn new(config: Config, now: Timestamp) -> Self {
+        let (hub, model) = (Hub::new(config.clone(), 7), Model::new(config));
+        Self { hub, model, watch: Watch::default(), now, next_message: 0, log: Default::default() }
+    }
+
+    pub fn op(&mut self, op: &Op) {
+        let now = op.moment(self.now, self.hub.deadline());
+        self.next_message += 1;
+        let minted = &self.model.minted;
+        let conn = op.pick(minted.len()).map_or(NOBODY, |back| minted[minted.len() - 1 - back]);
+        match op.admission() {
+            Some(same_origin) => self.admit(now, same_origin),
+            None => self.handle(now, &op.input(conn, self.next_message), op.pull()),
+        }
+        self.now = self.now.max(now);
+        self.log.1.push(self.hub.deadline().map(|due| due.saturating_since(self.now)));
+        self.compare();
+    }
+
+    fn admit(&mut self, now: Timestamp, same_origin: bool) {
+        let origin = Some(if same_origin { "https://example.org" } else { "https://evil.example" });
+        self.model.now = self.model.now.max(now);
+        let expected = self.model.may_enter(same_origin);
+        match self.hub.admit(now, &Request { origin, host: "example.org", ..Request::default() }) {
+            Ok(admitted) => {
+                assert_eq!(expected, Ok(()));
+                self.watch.minted(admitted.conn);
+                self.model.enter(admitted.conn);
+            }
+            Err(denied) => {
+                assert_eq!(expected, Err(denied.reason));
+                self.model.stats.denied += 1;
+            }
+        }
+    }
+
+    fn handle(&mut self, now: Timestamp, input: &Input<User, Message>, pull: usize) {
+        let (deadline, owed) = (self.hub.deadline(), self.model.owes());
+        let _ = self.model.step(now, input.clone());
+        let acts: Vec<Act<_, _>> = self.hub.handle(now, input.clone()).take(pull).map(Act::from).collect();
+        for act in acts {
+            self.watch.action(&self.hub, &act);
+            let expected = self.model.pull().map(|expected| drawn(expected, &act));
+            assert_eq!(Some(&act), expected.as_ref(), "after {input:?}");
+            self.log.0.push(act);
+        }
+        if pull == usize::MAX {
+            assert_eq!(self.model.pull(), None, "after {input:?}");
+            if *input == Input::Timer {
+                assert!(self.hub.deadline().is_none_or(|due| due > self.model.now), "what was due is done");
+                assert!(self.watch.online.iter().eq(self.hub.online().map(|(user, _)| user)), "all is reported");
+            }
+        }
+        self.model.end_step();
+        if !owed && matches!(input, Input::Alive { .. } | Input::Written { .. }) {
+            assert_eq!(self.hub.deadline(), deadline, "a frame does not move the deadline");
+        }
+    }
+
+    fn compare(&self) {
+        self.watch.hub(&self.hub);
+        let online: Vec<_> = self.hub.online().map(|(user, conn)| (*user, conn)).collect();
+        assert_eq!(online, self.model.online());
+        assert_eq!((self.hub.connections(), self.hub.anonymous()), self.model.counts());
+        assert_eq!(self.hub.stats(), self.model.stats);
+        assert_eq!(self.hub.deadline(), self.model.deadline());
+    }
+
+    /// Pulls everything; what was owed is no more than the connections there can be.
+    fn finish(&mut self) {
+        let most = 5 * self.hub.config().max_connections as usize + 1;
+        let owed = self.hub.clone().handle(self.now, Input::Timer).count();
+        assert!(owed <= most, "{owed} actions owed");
+        self.handle(self.now, &Input::Timer, usize::MAX);
+        self.compare();
+    }
+}
+
+/// The expected action. Where the model gives the spread of the returns, the moment that was drawn from it.
+fn drawn(expected: Act<User, Message>, act: &Act<User, Message>) -> Act<User, Message> {
+    match (expected, act) {
+        (Act::Close(conn, code, Some(spread)), Act::Close(_, _, Some(wait))) if *wait <= spread => {
+            Act::Close(conn, code, Some(*wait))
+        }
+        (expected, _) => expected,
+    }
+}
