@@ -432,15 +432,21 @@ impl Heartbeat {
     }
 
     /// Everything that decides what this heartbeat will do, relative to `now`, if [`probe`](Self::probe) is called with
-    /// `gap`. Past a lateness over the tolerance nothing more is told apart.
-    pub(crate) fn fingerprint(&self, config: &HeartbeatConfig, now: Timestamp, gap: Duration, into: &mut Vec<u64>) {
-        let late = config.late_tolerance.saturating_add(NANOSECOND);
+    /// `gap` and the timer that will call it is due at `due`.
+    pub(crate) fn fingerprint(
+        &self,
+        config: &HeartbeatConfig,
+        now: Timestamp,
+        gap: Duration,
+        due: Deadline,
+        into: &mut Vec<u64>,
+    ) {
         let recent_until = if self.pinged { self.last_ping.saturating_add(gap) } else { now };
         into.push(Deadline::at(recent_until).distance(now, Duration::ZERO)[0]);
         for deadline in [self.wake, self.death(config), self.slow(config), self.next_ping(config)] {
-            into.extend(deadline.distance(now, late));
+            into.extend(deadline.distance(now, Duration::ZERO));
         }
-        let fresh = self.silent_since(config).is_some_and(|since| Deadline::at(since) > self.wake);
+        let fresh = self.silent_since(config).is_some_and(|since| Deadline::at(since) > due);
         into.extend([u64::from(self.flags), u64::from(fresh)]);
     }
 }

@@ -50,7 +50,8 @@ impl<M> Machine<M> {
             self.cause.hash(&mut digest);
         }
         let late = config.heartbeat.late_tolerance.saturating_add(Duration::from_nanos(1));
-        self.outbox.fingerprint(self.now, late, &mut into);
+        into.extend(self.armed().distance(self.now, late));
+        self.outbox.fingerprint(&config.outbox, self.now, self.armed(), &mut into);
         Fingerprint(into)
     }
 
@@ -67,7 +68,7 @@ impl<M> Machine<M> {
                 let watched_by = self.heartbeat_config(config);
                 let good_for = heartbeat.good_until(watched_by, self.now).saturating_since(*since);
                 into.push(nanos(good_for.min(config.stable_after)));
-                heartbeat.fingerprint(watched_by, self.now, config.min_dial_gap, into);
+                heartbeat.fingerprint(watched_by, self.now, config.min_dial_gap, self.armed(), into);
                 dictated.hash(&mut Digest(into));
             }
         }

@@ -484,21 +484,21 @@ impl<M> Machine<M> {
 
     /// The earliest moment at which something is due.
     #[inline]
-    fn armed(&self) -> Deadline {
+    pub(crate) fn armed(&self) -> Deadline {
         let drain = self.drain.as_ref().map_or(Deadline::NEVER, |drain| drain.until);
         self.phase.deadline().min(self.outbox.deadline()).min(drain)
     }
 
     /// Immediately, while anything is owed.
     #[inline]
-    pub(crate) fn deadline(&self) -> Deadline {
-        if self.owes() { Deadline::at(self.now) } else { self.armed() }
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        if self.owes() { Some(self.now) } else { self.armed().get() }
     }
 
     /// Checks every deadline that may have passed: first what may end a drain, then that of the state.
     #[inline(never)]
     fn timer(&mut self, config: &Config) {
-        let late = self.armed().lateness(self.now);
+        let due = self.armed();
         self.outbox.expire(self.now);
         self.check_drained(config);
         match self.drain.as_deref() {
@@ -506,7 +506,7 @@ impl<M> Machine<M> {
                 self.outbox.abandon();
                 self.end(config, code, Cause::DrainTimeout);
             }
-            _ if matches!(self.phase, Phase::Open { .. }) => self.check_life(config, late),
+            _ if matches!(self.phase, Phase::Open { .. }) => self.check_life(config, due),
             _ if self.phase.deadline().passed(self.now) => self.overdue(config),
             _ => {}
         }
@@ -528,15 +528,17 @@ impl<M> Machine<M> {
         }
     }
 
-    /// On an open connection, whether the peer still answers: the heartbeat, then the acknowledgements.
-    fn check_life(&mut self, config: &Config, late: Duration) {
+    /// On an open connection, whether the peer still answers: the heartbeat, then the acknowledgements. The timer was
+    /// `due` at the earliest deadline of any kind.
+    fn check_life(&mut self, config: &Config, due: Deadline) {
+        let late = due.lateness(self.now);
         let Phase::Open { heartbeat, dictated, .. } = &mut self.phase else { return };
         let event = heartbeat.timer(watched_by(dictated, config), self.now, late);
         if event == Some(HeartbeatEvent::Dead) {
             return self.give_up(config, Loss::HeartbeatTimeout);
         }
         let late_acks =
-            late > config.heartbeat.late_tolerance && self.outbox.restart_ack_waits(&config.outbox, self.now);
+            late > config.heartbeat.late_tolerance && self.outbox.restart_ack_waits(&config.outbox, self.now, due);
         if late_acks || matches!(event, Some(HeartbeatEvent::Slept { .. })) {
             self.emit(Event::Slept { late_ms: u32::try_from(late.as_millis()).unwrap_or(u32::MAX) });
         }

@@ -168,7 +168,7 @@ impl<M, C: Borrow<Config>> Session<M, C> {
     /// early for what was resolved since it was last due, and is never late.
     #[inline]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.machine.deadline().get()
+        self.machine.deadline()
     }
 
     /// The state of the session.

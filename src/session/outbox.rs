@@ -350,11 +350,12 @@ impl<M> Outbox<M> {
         self.queues.as_ref().is_some_and(|queues| queues.ack_due().passed(now))
     }
 
-    /// Starts every running wait for an acknowledgement anew that was not started anew before. True if there was one.
-    pub(crate) fn restart_ack_waits(&mut self, config: &OutboxConfig, now: Timestamp) -> bool {
-        self.queues
-            .as_mut()
-            .is_some_and(|queues| queues.restart_ack_waits(Deadline::after(Some(now), config.ack_timeout)))
+    /// Starts every wait for an acknowledgement anew that was running at `due` and was not started anew before. True if
+    /// there was one.
+    pub(crate) fn restart_ack_waits(&mut self, config: &OutboxConfig, now: Timestamp, due: Deadline) -> bool {
+        let was_running = Deadline::after(due.get(), config.ack_timeout);
+        let ack_due = Deadline::after(Some(now), config.ack_timeout);
+        self.queues.as_mut().is_some_and(|queues| queues.restart_ack_waits(was_running, ack_due))
     }
 
     /// The connection is over: its own messages are returned, the unacknowledged will be transmitted again.
@@ -430,9 +431,9 @@ impl<M> Outbox<M> {
 
     /// What decides its future, with ids by rank and times relative to `now`. Past a lateness of `late` nothing more is
     /// told apart.
-    pub(crate) fn fingerprint(&self, now: Timestamp, late: Duration, into: &mut Vec<u64>) {
+    pub(crate) fn fingerprint(&self, config: &OutboxConfig, now: Timestamp, due: Deadline, into: &mut Vec<u64>) {
         let Some(queues) = &self.queues else { return };
-        queues.fingerprint(now, late, into);
+        queues.fingerprint(config, now, due, into);
     }
 }
 
@@ -702,10 +703,11 @@ impl<M> Queues<M> {
         self.due = self.ack_due().min(expiry);
     }
 
-    fn restart_ack_waits(&mut self, ack_due: Deadline) -> bool {
+    /// Those due at `was_running` or before.
+    fn restart_ack_waits(&mut self, was_running: Deadline, ack_due: Deadline) -> bool {
         let mut restarted = false;
         self.unacked.for_each(|header| {
-            if !header.ack_due.is_never() && !header.grace_used {
+            if !header.ack_due.is_never() && header.ack_due <= was_running && !header.grace_used {
                 (header.ack_due, header.grace_used, restarted) = (ack_due, true, true);
             }
         });
@@ -779,8 +781,9 @@ impl<M> Queues<M> {
         }
     }
 
-    fn fingerprint(&self, now: Timestamp, late: Duration, into: &mut Vec<u64>) {
-        into.extend(self.due.distance(now, late));
+    fn fingerprint(&self, config: &OutboxConfig, now: Timestamp, due: Deadline, into: &mut Vec<u64>) {
+        let was_running = Deadline::after(due.get(), config.ack_timeout);
+        into.extend(self.due.distance(now, Duration::ZERO));
         for (queue, unacked) in [(&self.this_connection, false), (&self.unacked, true), (&self.fresh, false)] {
             into.push(queue.len() as u64);
             for entry in queue.iter() {
@@ -789,7 +792,8 @@ impl<M> Queues<M> {
                 let sent = unacked && entry.id <= self.sent_up_to;
                 let lent = self.lent.map_or(0, |lent| u64::from(lent.id == entry.id) << u64::from(lent.current));
                 into.extend([u64::from(entry.size), u64::from(entry.losses), entry.delivery as u64, lent]);
-                into.extend([entry.grace_used, sent].map(u64::from));
+                let fresh = !entry.ack_due.is_never() && entry.ack_due > was_running;
+                into.extend([entry.grace_used, sent, fresh].map(u64::from));
             }
         }
         into.extend([self.resolved.len() as u64, u64::from(self.used)]);

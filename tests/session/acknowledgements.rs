@@ -166,6 +166,21 @@ fn a_timer_within_the_tolerance_is_on_time_for_acknowledgements_too() {
     assert_eq!(client.session.cause(), Cause::Lost(Loss::AckTimeout));
 }
 
+/// The timer is due at 30 s for "a". "b" is transmitted after a long sleep, just before the late timer.
+///
+/// [Q9] [H6]
+#[test]
+fn a_wait_for_an_acknowledgement_that_began_after_the_timer_was_due_keeps_its_grace() {
+    let mut client = Client::opened(plain());
+    let a = client.unacknowledged("a");
+    client.sleep(seconds(3600));
+    client.unacknowledged("b");
+    assert_eq!(client.timer(), [slept(3_570_000)], "for a");
+    client.ack(a);
+    client.sleep(seconds(3600));
+    assert_eq!(client.timer(), [slept(3_570_000)], "for b");
+}
+
 /// [Q9] [H6]
 #[test]
 fn a_sleep_is_reported_once_for_the_heartbeat_and_the_acknowledgements() {

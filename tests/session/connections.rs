@@ -327,7 +327,9 @@ fn an_end_by_the_application_is_judged_as_a_close_frame_with_its_code_unless_it_
     let own = RetryPolicy::default()
         .with(Pattern::Application(1000, 1000), Verdict::RetryAfter(seconds(9)))
         .with(Pattern::Close(1000, 1001), Verdict::Stop);
-    for (loss, dial) in [(Loss::Application(1000), Some((1, at(10_000)))), (Loss::Application(1001), None)] {
+    let retried = Some((1, at(10_000)));
+    for (loss, dial) in [(Loss::Application(1000), retried), (Loss::Application(1001), None), (Loss::Close(1000), None)]
+    {
         let mut client = Client::opened(Settings { retry: own.clone(), ..plain() });
         client.lose(loss);
         assert_eq!(client.session.next_dial(), dial, "{loss}");

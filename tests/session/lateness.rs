@@ -104,9 +104,11 @@ fn a_late_timer_gives_grace_to_a_wait_that_is_not_over_yet() {
 #[test]
 fn a_wait_that_began_after_the_timer_was_due_gets_no_grace() {
     let mut client = Client::opened(beating(when_idle(60, 5)));
+    client.send(at_most_once("brief").expires_in(seconds(30))).expect("accepted");
     client.now = at(100_000);
     assert_eq!(client.input(Input::NetworkChanged), [Did::Ping(1, 1)]);
-    assert_eq!(client.timer_at(102_000), [], "42 s late, for an interval that the ping has ended");
+    let expired = returned(1, Reason::Expired, "brief");
+    assert_eq!(client.timer_at(102_000), [expired], "72 s late for the message, but the ping is 2 s old");
     assert_eq!(client.run(seconds(3)), death(105_000));
 }
 

@@ -78,10 +78,12 @@ fn without_its_token_a_pong_that_may_answer_another_ping_or_none_is_no_sample() 
 fn a_pong_with_a_payload_of_somebody_elses_is_life_and_no_answer() {
     let mut client = Client::opened(beating(idle()));
     client.run(seconds(6));
-    client.input(Input::Alive { conn: conn(1) });
+    client.pong_to(77);
+    assert_eq!((latest(&client), client.run(seconds(5))), (None, vec![(at(11_000), Did::Ping(1, 2))]), "life");
+    client.pong_to(77);
     client.sleep(SECOND);
-    client.pong_to(1);
-    assert_eq!(latest(&client), Some(seconds(2)), "the ping is still timed by its own");
+    client.pong_to(2);
+    assert_eq!(latest(&client), Some(SECOND), "the ping is still timed by its own");
 }
 
 /// [H7]
