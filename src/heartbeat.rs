@@ -5,7 +5,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::check::{ConfigError, DAY, MILLISECOND, within};
-use crate::time::{Deadline, Timestamp};
+use crate::time::{Deadline, Timestamp, nanos};
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
@@ -332,7 +332,7 @@ impl Heartbeat {
     }
 
     fn due(&mut self, config: &HeartbeatConfig, now: Timestamp, late: Duration) -> Option<HeartbeatEvent> {
-        if late > config.late_tolerance && self.was_waiting(config, now, late) && !self.is(GRACE_USED) {
+        if late.min(self.waited(config, now)) > config.late_tolerance && !self.is(GRACE_USED) {
             let ping = self.ping(config, now);
             self.flags |= GRACE_USED;
             return Some(HeartbeatEvent::Slept { ping });
@@ -351,10 +351,10 @@ impl Heartbeat {
         None
     }
 
-    /// Whether the wait for an answer was running already when the timer was due: one that began since is fresh.
-    fn was_waiting(&self, config: &HeartbeatConfig, now: Timestamp, late: Duration) -> bool {
-        let timeout = config.mode.timeout();
-        self.silent_since(config).is_some_and(|since| timeout.is_some() && now.saturating_since(since) >= late)
+    /// How long an answer has been waited for, where its absence is death.
+    fn waited(&self, config: &HeartbeatConfig, now: Timestamp) -> Duration {
+        let since = self.silent_since(config).filter(|_| config.mode.timeout().is_some());
+        since.map_or(Duration::ZERO, |since| now.saturating_since(since))
     }
 
     /// Starts a wait, with a ping if the mode has pings.
@@ -432,22 +432,15 @@ impl Heartbeat {
     }
 
     /// Everything that decides what this heartbeat will do, relative to `now`, if [`probe`](Self::probe) is called with
-    /// `gap` and the timer that will call it is due at `due`.
-    pub(crate) fn fingerprint(
-        &self,
-        config: &HeartbeatConfig,
-        now: Timestamp,
-        gap: Duration,
-        due: Deadline,
-        into: &mut Vec<u64>,
-    ) {
+    /// `gap`.
+    pub(crate) fn fingerprint(&self, config: &HeartbeatConfig, now: Timestamp, gap: Duration, into: &mut Vec<u64>) {
         let recent_until = if self.pinged { self.last_ping.saturating_add(gap) } else { now };
         into.push(Deadline::at(recent_until).distance(now, Duration::ZERO)[0]);
         for deadline in [self.wake, self.death(config), self.slow(config), self.next_ping(config)] {
             into.extend(deadline.distance(now, Duration::ZERO));
         }
-        let fresh = self.silent_since(config).is_some_and(|since| Deadline::at(since) > due);
-        into.extend([u64::from(self.flags), u64::from(fresh)]);
+        let waited = self.waited(config, now).min(config.late_tolerance.saturating_add(NANOSECOND));
+        into.extend([u64::from(self.flags), nanos(waited)]);
     }
 }
 

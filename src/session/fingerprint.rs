@@ -51,7 +51,7 @@ impl<M> Machine<M> {
         }
         let late = config.heartbeat.late_tolerance.saturating_add(Duration::from_nanos(1));
         into.extend(self.armed().distance(self.now, late));
-        self.outbox.fingerprint(&config.outbox, self.now, self.armed(), &mut into);
+        self.outbox.fingerprint(&config.outbox, self.now, late, &mut into);
         Fingerprint(into)
     }
 
@@ -68,7 +68,7 @@ impl<M> Machine<M> {
                 let watched_by = self.heartbeat_config(config);
                 let good_for = heartbeat.good_until(watched_by, self.now).saturating_since(*since);
                 into.push(nanos(good_for.min(config.stable_after)));
-                heartbeat.fingerprint(watched_by, self.now, config.min_dial_gap, self.armed(), into);
+                heartbeat.fingerprint(watched_by, self.now, config.min_dial_gap, into);
                 dictated.hash(&mut Digest(into));
             }
         }

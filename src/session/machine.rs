@@ -537,8 +537,8 @@ impl<M> Machine<M> {
         if event == Some(HeartbeatEvent::Dead) {
             return self.give_up(config, Loss::HeartbeatTimeout);
         }
-        let late_acks =
-            late > config.heartbeat.late_tolerance && self.outbox.restart_ack_waits(&config.outbox, self.now, due);
+        let tolerance = config.heartbeat.late_tolerance;
+        let late_acks = late > tolerance && self.outbox.restart_ack_waits(&config.outbox, self.now, tolerance);
         if late_acks || matches!(event, Some(HeartbeatEvent::Slept { .. })) {
             self.emit(Event::Slept { late_ms: u32::try_from(late.as_millis()).unwrap_or(u32::MAX) });
         }

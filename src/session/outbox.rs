@@ -11,7 +11,7 @@ use super::message::{Delivery, MessageId, Outcome, Outgoing, Reason, Refusal, Re
 use super::queue::{Header, Queue};
 use super::ring::Ring;
 use crate::check::{ConfigError, DAY, MILLISECOND, within};
-use crate::time::{Deadline, Timestamp};
+use crate::time::{Deadline, Timestamp, nanos};
 
 /// What happens to a message for which there is no room.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -350,12 +350,11 @@ impl<M> Outbox<M> {
         self.queues.as_ref().is_some_and(|queues| queues.ack_due().passed(now))
     }
 
-    /// Starts every wait for an acknowledgement anew that was running at `due` and was not started anew before. True if
-    /// there was one.
-    pub(crate) fn restart_ack_waits(&mut self, config: &OutboxConfig, now: Timestamp, due: Deadline) -> bool {
-        let was_running = Deadline::after(due.get(), config.ack_timeout);
+    /// Starts every wait for an acknowledgement anew that is longer than `tolerance` and was not started anew before.
+    /// True if there was one.
+    pub(crate) fn restart_ack_waits(&mut self, config: &OutboxConfig, now: Timestamp, tolerance: Duration) -> bool {
         let ack_due = Deadline::after(Some(now), config.ack_timeout);
-        self.queues.as_mut().is_some_and(|queues| queues.restart_ack_waits(was_running, ack_due))
+        self.queues.as_mut().is_some_and(|queues| queues.restart_ack_waits(tolerance, ack_due))
     }
 
     /// The connection is over: its own messages are returned, the unacknowledged will be transmitted again.
@@ -431,9 +430,9 @@ impl<M> Outbox<M> {
 
     /// What decides its future, with ids by rank and times relative to `now`. Past a lateness of `late` nothing more is
     /// told apart.
-    pub(crate) fn fingerprint(&self, config: &OutboxConfig, now: Timestamp, due: Deadline, into: &mut Vec<u64>) {
+    pub(crate) fn fingerprint(&self, config: &OutboxConfig, now: Timestamp, late: Duration, into: &mut Vec<u64>) {
         let Some(queues) = &self.queues else { return };
-        queues.fingerprint(config, now, due, into);
+        queues.fingerprint(config, now, late, into);
     }
 }
 
@@ -703,11 +702,11 @@ impl<M> Queues<M> {
         self.due = self.ack_due().min(expiry);
     }
 
-    /// Those due at `was_running` or before.
-    fn restart_ack_waits(&mut self, was_running: Deadline, ack_due: Deadline) -> bool {
+    /// `ack_due` is that of a wait that begins now.
+    fn restart_ack_waits(&mut self, tolerance: Duration, ack_due: Deadline) -> bool {
         let mut restarted = false;
         self.unacked.for_each(|header| {
-            if !header.ack_due.is_never() && header.ack_due <= was_running && !header.grace_used {
+            if header.has_waited(ack_due) > tolerance && !header.grace_used {
                 (header.ack_due, header.grace_used, restarted) = (ack_due, true, true);
             }
         });
@@ -781,8 +780,9 @@ impl<M> Queues<M> {
         }
     }
 
-    fn fingerprint(&self, config: &OutboxConfig, now: Timestamp, due: Deadline, into: &mut Vec<u64>) {
-        let was_running = Deadline::after(due.get(), config.ack_timeout);
+    /// `late` is the most that is told apart of how long an acknowledgement has been waited for.
+    fn fingerprint(&self, config: &OutboxConfig, now: Timestamp, late: Duration, into: &mut Vec<u64>) {
+        let ack_due = Deadline::after(Some(now), config.ack_timeout);
         into.extend(self.due.distance(now, Duration::ZERO));
         for (queue, unacked) in [(&self.this_connection, false), (&self.unacked, true), (&self.fresh, false)] {
             into.push(queue.len() as u64);
@@ -792,8 +792,8 @@ impl<M> Queues<M> {
                 let sent = unacked && entry.id <= self.sent_up_to;
                 let lent = self.lent.map_or(0, |lent| u64::from(lent.id == entry.id) << u64::from(lent.current));
                 into.extend([u64::from(entry.size), u64::from(entry.losses), entry.delivery as u64, lent]);
-                let fresh = !entry.ack_due.is_never() && entry.ack_due > was_running;
-                into.extend([entry.grace_used, sent, fresh].map(u64::from));
+                into.extend([entry.grace_used, sent].map(u64::from));
+                into.push(nanos(entry.has_waited(ack_due).min(late)));
             }
         }
         into.extend([self.resolved.len() as u64, u64::from(self.used)]);

@@ -1,5 +1,7 @@
 //! Messages by id, oldest first, from which any can be taken at the cost of a search.
 
+use core::time::Duration;
+
 use super::message::{Delivery, MessageId, Outgoing, Refusal, Refused};
 use super::ring::Ring;
 use crate::time::Deadline;
@@ -25,6 +27,13 @@ struct Slot<M> {
     header: Header,
     /// `None` where there is no message: outside the queue, or in a gap where one was taken from the middle.
     message: Option<M>,
+}
+
+impl Header {
+    /// How long its acknowledgement has been waited for, given when it would be due if the wait began now.
+    pub(crate) fn has_waited(&self, due_if_new: Deadline) -> Duration {
+        self.ack_due.get().map_or(Duration::ZERO, |ack_due| due_if_new.instant().saturating_since(ack_due))
+    }
 }
 
 impl<M> Slot<M> {

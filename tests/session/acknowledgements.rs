@@ -170,7 +170,7 @@ fn a_timer_within_the_tolerance_is_on_time_for_acknowledgements_too() {
 ///
 /// [Q9] [H6]
 #[test]
-fn a_wait_for_an_acknowledgement_that_began_after_the_timer_was_due_keeps_its_grace() {
+fn a_wait_for_an_acknowledgement_no_longer_than_the_tolerance_keeps_its_grace() {
     let mut client = Client::opened(plain());
     let a = client.unacknowledged("a");
     client.sleep(seconds(3600));

@@ -119,7 +119,7 @@ fn a_full_outbox_does_not_keep_a_login_out() {
             client.open();
             client.this_connection("login");
             client.this_connection("sub");
-            assert_eq!(client.send(this_connection("more")), Err(Refusal::Full), "bounds of their own");
+            assert_eq!(client.send(this_connection("+")), Err(Refusal::Full), "bounds of their own");
             assert_eq!(client.session.stats().evictions, 0, "nothing is evicted for them");
             assert_eq!(client.write_all(), ["login", "sub"]);
             client.rest();
@@ -258,6 +258,7 @@ fn an_id_ends_only_once() {
         assert_eq!(client.input(input), []);
     }
     assert_eq!(client.session.stats().ignored, 2);
+    assert_eq!(client.outcomes(), [(id(1), Outcome::Acked)]);
 }
 
 /// **Bug 25.** The callback said that the message had failed; the queue kept it, and it was sent when the client was
@@ -275,6 +276,9 @@ fn what_was_returned_is_never_sent_afterwards() {
     client.sleep(SECOND);
     client.open();
     assert_eq!((client.state(), client.write_all()), (State::Open, vec![]));
+    let id = client.at_least_once("4");
+    assert_eq!(client.input(Input::Cancel { id }), [returned(4, Reason::Cancelled, "4")]);
+    assert_eq!(client.write_all(), [""; 0]);
 }
 
 fn first_id(first: u64) -> Session<Message> {

@@ -77,6 +77,11 @@ fn what_was_not_pulled_comes_next_unless_its_state_was_left() {
         change(State::Open, State::Closing, Cause::Requested),
     ];
     assert_eq!(client.message("hello"), expected, "without the ping");
+    let mut client = Client::new(beating(periodic(5, None)));
+    client.connect();
+    client.pull(0, Input::Opened { conn: conn(1) });
+    client.pull(0, Input::Cancel { id: id(9) });
+    assert_eq!(client.timer(), [Did::Ping(1, 1), change(State::Connecting, State::Open, Cause::Opened)]);
 }
 
 /// [P6]

@@ -169,6 +169,19 @@ fn asked_again_a_newer_message_for_this_connection_goes_first_and_an_expired_one
     assert_eq!(client.rest(), [transmitted(3), returned(1, Reason::Expired, "brief"), transmitted(2)]);
 }
 
+/// [Q6] [Q7]
+#[test]
+fn a_message_that_expires_while_it_is_lent_is_not_lent_again() {
+    let mut client = Client::opened(plain());
+    client.at_most_once("before");
+    assert_eq!(client.write_all(), ["before"]);
+    client.send(at_most_once("brief").expires_in(SECOND)).expect("accepted");
+    client.transmit().expect("brief");
+    client.sleep(SECOND);
+    assert_eq!(client.transmit(), None);
+    assert_eq!(client.rest(), [transmitted(1), returned(2, Reason::Expired, "brief")]);
+}
+
 /// [Q7] [P1]
 #[test]
 fn sent_and_rejected_for_any_other_message_change_nothing_and_are_counted() {

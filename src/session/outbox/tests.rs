@@ -112,9 +112,9 @@ fn an_outbox_that_was_never_used_does_nothing() {
     assert_eq!((bench.outbox.unresolved(), bench.outbox.held(), bench.outbox.held_bytes()), (0, 0, 0));
     assert!(!bench.outbox.acked(id(1)) && !bench.outbox.cancel(id(1)) && !bench.outbox.rejected(id(1)));
     assert!(!bench.outbox.ack_overdue(Timestamp::MAX) && !bench.outbox.has_outcomes());
-    assert!(!bench.outbox.restart_ack_waits(&SMALL, Timestamp::ORIGIN, Deadline::NEVER));
+    assert!(!bench.outbox.restart_ack_waits(&SMALL, Timestamp::ORIGIN, Duration::ZERO));
     let mut print = vec![];
-    bench.outbox.fingerprint(&SMALL, Timestamp::ORIGIN, Deadline::NEVER, &mut print);
+    bench.outbox.fingerprint(&SMALL, Timestamp::ORIGIN, SECOND, &mut print);
     assert_eq!(print, []);
 }
 
@@ -326,15 +326,15 @@ fn waits_for_acknowledgements_start_anew_once() {
     bench.at_least_once('b');
     bench.write();
     let later = Timestamp::after(5 * SECOND);
-    let due = Deadline::at(Timestamp::after(SECOND));
-    assert!(bench.outbox.restart_ack_waits(&bench.config, later, due));
-    assert!(!bench.outbox.restart_ack_waits(&bench.config, later, due), "a has had its grace, b was not sent");
+    assert!(bench.outbox.restart_ack_waits(&bench.config, later, SECOND));
+    assert!(!bench.outbox.restart_ack_waits(&bench.config, later, SECOND), "a has had its grace, b was not sent");
     assert_eq!(bench.due(), Some(6 * SECOND));
     assert!(!bench.outbox.ack_overdue(later) && bench.outbox.ack_overdue(Timestamp::after(6 * SECOND)));
     bench.now = later;
     bench.write();
-    let (due, latest) = (Deadline::at(Timestamp::after(6 * SECOND)), Timestamp::after(7 * SECOND));
-    assert!(bench.outbox.restart_ack_waits(&bench.config, latest, due), "b's first");
+    let restart = |bench: &mut Bench, at| bench.outbox.restart_ack_waits(&bench.config, Timestamp::after(at), SECOND);
+    assert!(!restart(&mut bench, 6 * SECOND), "no longer than tolerated");
+    assert!(restart(&mut bench, 7 * SECOND), "b's first");
     assert_eq!(bench.due(), Some(6 * SECOND));
 }
 
@@ -392,7 +392,7 @@ fn a_fingerprint_tells_apart_what_will_differ() {
         bench.at_most_once('b');
         step(&mut bench);
         let mut print = vec![];
-        bench.outbox.fingerprint(&bench.config, bench.now, Deadline::NEVER, &mut print);
+        bench.outbox.fingerprint(&bench.config, bench.now, SECOND, &mut print);
         print
     };
     let prints: Vec<_> = steps.iter().map(print).collect();

@@ -125,8 +125,9 @@ impl Heart {
     /// `due` is the deadline for which the timer was called.
     pub fn timer(&mut self, now: Timestamp, due: Timestamp) -> Option<Due> {
         let late = now.saturating_since(due);
-        let was_running = self.expects_life() && self.silent_since().is_some_and(|since| since <= due);
-        if late > self.config.late_tolerance && was_running && self.grace.is_none() {
+        let silence = self.silent_since().filter(|_| self.expects_life()).map(|since| now.saturating_since(since));
+        let suspended = late.min(silence.unwrap_or_default()) > self.config.late_tolerance;
+        if suspended && self.grace.is_none() {
             let ping = interval(self.config.mode).is_some();
             if ping {
                 self.ping(now);

@@ -282,10 +282,11 @@ impl Outbox {
         }
     }
 
-    /// Q9: true if a wait was running that was not started anew before.
-    pub fn restart_ack_waits(&mut self, now: Timestamp) -> bool {
+    /// Q9: true if there was a wait of more than the tolerance that was not started anew before.
+    pub fn restart_ack_waits(&mut self, now: Timestamp, tolerance: std::time::Duration) -> bool {
         let due = self.config.ack_timeout.map_or(Timestamp::MAX, |timeout| now.saturating_add(timeout));
-        let waits = |entry: &&mut Entry| entry.outcome.is_none() && entry.ack_due < Timestamp::MAX && !entry.graced;
+        let long = |entry: &Entry| entry.ack_due < Timestamp::MAX && due.saturating_since(entry.ack_due) > tolerance;
+        let waits = |entry: &&mut Entry| entry.outcome.is_none() && long(entry) && !entry.graced;
         let mut restarted = false;
         for entry in self.entries.iter_mut().filter(waits) {
             (entry.ack_due, entry.graced, restarted) = (due, true, true);

@@ -541,7 +541,8 @@ impl Model {
         if due == Some(Due::Dead) {
             return self.give_up(Loss::HeartbeatTimeout);
         }
-        let late_acks = late > self.config.heartbeat.late_tolerance && self.outbox.restart_ack_waits(self.now);
+        let tolerance = self.config.heartbeat.late_tolerance;
+        let late_acks = late > tolerance && self.outbox.restart_ack_waits(self.now, tolerance);
         if late_acks || matches!(due, Some(Due::Slept { .. })) {
             self.event(Event::Slept { late_ms: u32::try_from(late.as_millis()).unwrap_or(u32::MAX) });
         }
