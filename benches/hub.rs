@@ -88,7 +88,7 @@ fn main() {
     let mut hub: Hub<u32, ()> = Hub::new(config(), 1);
     let conns = report.measure("admit and log in", CONNECTIONS, || enter(&mut hub));
     let now = entered(CONNECTIONS - 1);
-    report.measure("a frame that is only a sign of life", FRAMES, || {
+    report.measure("a frame that is only a proof of life", FRAMES, || {
         for nth in &order {
             hub.handle(now, Input::Alive { conn: conns[*nth as usize] }).for_each(drop);
         }

@@ -97,9 +97,8 @@ pub struct HeartbeatConfig {
     /// How the connection is watched. Default `WhenIdle` with 20 s and 10 s (python websockets: 20 and 20),
     /// below the 30 and 60 s after which proxies commonly close an idle connection.
     pub mode: HeartbeatMode,
-    /// How long a ping is unanswered (`Listen`: how long silence lasts) before the link counts as
-    /// degraded: from 1 ms, shorter than the mode's timeout or, where it has none, up to a day. `None` for never.
-    /// Default 3 s.
+    /// How long a ping is unanswered before the link counts as degraded: 1 ms to a day, or `None` for never. One that
+    /// is not shorter than the mode's timeout never comes to pass. Default 3 s.
     pub slow_after: Option<Duration>,
     /// By how much a timer may be late before it is taken for a suspended process rather than a dead link:
     /// up to a day. Default 5 s.
@@ -117,11 +116,9 @@ impl Default for HeartbeatConfig {
 }
 
 impl HeartbeatConfig {
-    /// The same with the mode that a server dictates; a `slow_after` that the mode's timeout no longer
-    /// leaves room for is none. `None` for a mode that no config would accept.
+    /// The same with the mode that a server dictates; `None` for a mode that no config would accept.
     pub(crate) fn dictated(&self, mode: HeartbeatMode) -> Option<Self> {
-        let slow_after = self.slow_after.filter(|slow| mode.timeout().is_none_or(|timeout| *slow < timeout));
-        let dictated = Self { mode, slow_after, ..*self };
+        let dictated = Self { mode, ..*self };
         dictated.check().is_ok().then_some(dictated)
     }
 
@@ -137,9 +134,7 @@ impl HeartbeatConfig {
             within("heartbeat.mode.timeout", timeout, MILLISECOND, longest)?;
         }
         if let Some(slow) = self.slow_after {
-            // Where it means nothing it must be fit for a mode that the server dictates.
-            let longest = self.mode.timeout().map_or(DAY, |timeout| timeout.saturating_sub(NANOSECOND));
-            within("heartbeat.slow_after", slow, MILLISECOND, longest)?;
+            within("heartbeat.slow_after", slow, MILLISECOND, DAY)?;
         }
         within("heartbeat.late_tolerance", self.late_tolerance, Duration::ZERO, DAY)
     }
@@ -391,8 +386,10 @@ impl Heartbeat {
         Deadline::after(self.silent_since(config), config.mode.timeout())
     }
 
+    /// Only a ping can be answered slowly: without one, silence means nothing before it means death.
     fn slow(&self, config: &HeartbeatConfig) -> Deadline {
-        Deadline::after(self.silent_since(config).filter(|_| !self.is(DEGRADED)), config.slow_after)
+        let asked = self.is(AWAITING) && !self.is(DEGRADED);
+        Deadline::after(asked.then_some(self.last_ping), config.slow_after)
     }
 
     fn next_ping(&self, config: &HeartbeatConfig) -> Deadline {
@@ -405,8 +402,7 @@ impl Heartbeat {
     }
 
     /// The earliest moment at which anything can be due, even if a message came now: it could not move the
-    /// deadline. A message may end a wait, so that an idle link is to be pinged again, and may end `Degraded`,
-    /// so that silence (which begins with life itself in `Listen`) can be slow again.
+    /// deadline. A message may end a wait, so that an idle link is to be pinged again.
     #[inline(never)]
     fn arm(&mut self, config: &HeartbeatConfig, now: Timestamp) {
         self.wake = match config.mode {
@@ -419,10 +415,7 @@ impl Heartbeat {
                 self.death(config).min(self.slow(config)).min(answered_now)
             }
             HeartbeatMode::Periodic { .. } => self.death(config).min(self.slow(config)).min(self.next_ping(config)),
-            HeartbeatMode::Listen { .. } if self.is(DEGRADED) => {
-                self.death(config).min(Deadline::after(Some(now), config.slow_after))
-            }
-            HeartbeatMode::Listen { .. } => self.death(config).min(self.slow(config)),
+            HeartbeatMode::Listen { .. } => self.death(config),
         };
     }
 
@@ -527,10 +520,9 @@ mod tests {
         let config = config(listen(20), Some(6));
         let (mut heartbeat, ping) = Heartbeat::start(&config, at(0));
         assert!(!ping && !heartbeat.probe(&config, at(1), ON_TIME));
-        assert_eq!(run(&mut heartbeat, &config, 7), [(6, HeartbeatEvent::Degraded)]);
-        assert!(heartbeat.alive(at(7)), "recovered");
-        assert!(!heartbeat.alive(at(7)), "only once");
-        assert_eq!(run(&mut heartbeat, &config, 99), [(13, HeartbeatEvent::Degraded), (27, HeartbeatEvent::Dead)]);
+        assert_eq!(run(&mut heartbeat, &config, 7), []);
+        assert!(!heartbeat.alive(at(7)), "it was never slow");
+        assert_eq!(run(&mut heartbeat, &config, 99), [(27, HeartbeatEvent::Dead)]);
     }
 
     #[test]
@@ -643,11 +635,10 @@ mod tests {
     }
 
     #[test]
-    fn a_dictated_mode_keeps_the_rest_but_a_slow_after_without_room() {
+    fn a_dictated_mode_keeps_the_rest() {
         let own = config(when_idle(5, 5), Some(3));
         let with = |mode| own.dictated(mode);
-        assert_eq!(with(listen(4)), Some(HeartbeatConfig { mode: listen(4), ..own }));
-        assert_eq!(with(listen(3)), Some(HeartbeatConfig { mode: listen(3), slow_after: None, ..own }));
+        assert_eq!(with(listen(3)), Some(HeartbeatConfig { mode: listen(3), ..own }));
         assert_eq!(with(HeartbeatMode::Off), Some(HeartbeatConfig { mode: HeartbeatMode::Off, ..own }));
         assert_eq!((with(listen(0)), with(periodic(5, Some(6)))), (None, None));
     }

@@ -36,7 +36,7 @@
 //! ```
 //! use heartline::{Config, Session, Settings};
 //!
-//! let config = Config::new(Settings { max_attempts: Some(5), ..Settings::default() })?;
+//! let config = Config::new(Settings { max_retries: Some(5), ..Settings::default() })?;
 //! let mut session: Session<String> = Session::new(config, 0x5eed);
 //! # Ok::<(), heartline::ConfigError>(())
 //! ```
@@ -76,7 +76,7 @@
 //!   [`Input::Message`], which gives it back as [`Action::Deliver`].)
 //! - What answers a ping, be it a protocol pong with a token of ours or the application's own text: [`Input::Pong`]; it
 //!   never reaches the application.
-//! - Another sign of life, such as the server's own ping, a pong whose payload is not ours, or bytes of a message that is
+//! - Another proof of life, such as the server's own ping, a pong whose payload is not ours, or bytes of a message that is
 //!   not complete yet: [`Input::Alive`]. Without the last, a message that takes longer to arrive than the heartbeat
 //!   waits is never delivered.
 //! - A close frame, the end of the stream, an error: [`Input::Closed`]. Duplicates are harmless.

@@ -24,7 +24,7 @@ fn at_least_once(_: u64) -> Outgoing<Message> {
     Outgoing::at_least_once(message(), SIZE)
 }
 
-fn mortal(nth: u64) -> Outgoing<Message> {
+fn live_expiries(nth: u64) -> Outgoing<Message> {
     at_most_once(nth).expires_in(Duration::from_micros(1 + nth))
 }
 
@@ -64,7 +64,7 @@ fn transmit(mut world: World, times: u64) {
 
 /// Each message by a timer of its own.
 fn expire(queued: u64, times: u64) {
-    let mut world = World::roomy(queued).queue(queued, mortal);
+    let mut world = World::roomy(queued).queue(queued, live_expiries);
     for _ in 0..times {
         let World { session, .. } = black_box(&mut world);
         let due = session.deadline().expect("a time to live");
@@ -139,7 +139,7 @@ type Row = (&'static str, u64, fn(u64, u64));
 
 const ROWS: &[Row] = &[
     ("send", 0, |queued, times| send(queued, times, at_most_once)),
-    ("send with a time to live", 0, |queued, times| send(queued, times, mortal)),
+    ("send with a time to live", 0, |queued, times| send(queued, times, live_expiries)),
     ("transmit, sent", 0, |queued, times| transmit(World::roomy(queued).queue(queued, at_most_once), times)),
     ("transmit, sent, at least once", 0, |queued, times| {
         transmit(World::roomy(queued).queue(queued, at_least_once), times);

@@ -40,7 +40,7 @@ pub struct Socket {
 /// What [`Socket::read`] found.
 pub enum Read {
     Frame(Message),
-    /// Bytes of a frame that is not complete: a sign of life.
+    /// Bytes of a frame that is not complete: a proof of life.
     Part,
     /// Nothing more for now.
     Nothing,

@@ -119,7 +119,7 @@ impl HubTask {
             ClientEvent::Heart => self.feed(Input::Ping { conn }),
             ClientEvent::Login { user } => match User::new(Role::Person, &user) {
                 Some(user) => self.feed(Input::Login { conn, user }),
-                None => self.feed(Input::Unknown { conn }),
+                None => self.feed(Input::UnknownEvent { conn }),
             },
             ClientEvent::Send { to, text, id, volatile } => {
                 self.relay(conn, me.as_ref(), &to, Body::Text { text, id }, id, volatile);
@@ -146,7 +146,7 @@ impl HubTask {
                 let online = ServerEvent::online(self.hub.online().map(|(user, _)| user));
                 self.queue(conn, online);
             }
-            ClientEvent::Unknown => self.feed(Input::Unknown { conn }),
+            ClientEvent::Unknown => self.feed(Input::UnknownEvent { conn }),
         }
     }
 
@@ -156,7 +156,7 @@ impl HubTask {
         let to = me.map_or_else(|| User::new(Role::Person, to), |me| me.other(to));
         match to {
             Some(to) => self.feed(Input::Relay { conn, to, message, volatile }),
-            None => self.feed(Input::Unknown { conn }),
+            None => self.feed(Input::UnknownEvent { conn }),
         }
     }
 
@@ -189,7 +189,7 @@ impl HubTask {
             Action::LoginRefused { conn, reason, .. } => {
                 self.queue(conn, ServerEvent::Refused { msg: &reason.to_string() }.text());
             }
-            Action::CannotHandle { conn, .. } => self.queue(conn, CANNOT_HANDLE),
+            Action::UnknownEvent { conn, .. } => self.queue(conn, CANNOT_HANDLE),
             Action::Pong { conn, .. } => self.queue(conn, ServerEvent::Heart.text()),
             Action::Ping { conn, .. } => self.post(conn, Message::Ping(Default::default())),
             Action::Close { conn, code, retry_after, .. } => {

@@ -33,7 +33,7 @@
 //! | what | answer |
 //! |---|---|
 //! | an origin other than the server's own | HTTP 403 |
-//! | no sub-protocol in common, where one is required; no `Host`; no HTTP at all | HTTP 400 |
+//! | no subprotocol in common, where one is required; no `Host`; no HTTP at all | HTTP 400 |
 //! | too many connections, or too many that have not logged in, or a server that stops | HTTP 503 with `Retry-After` |
 //! | another path; no upgrade or another version; a request over 8 KiB; one not complete in 5 s | HTTP 404; 426; 431; dropped |
 //! | an unknown event, invalid JSON, missing fields, a name that is empty, over 40 characters or has a slash | `{"fromuserId":"system","event":"heart","msg":"event cannot be handled"}`, at most once a second |

@@ -159,7 +159,7 @@ impl Tour {
         let (found, bound) = (found.map_or(Timestamp::ORIGIN, |(at, _)| *at), config().detection_time());
         let took = found.saturating_since(record.last_sign_of_life);
         self.note(&format!(
-            "found dead {took:.1?} after the last sign of life (bound {:.1?} for a timer on time), with {} messages still waiting for room",
+            "found dead {took:.1?} after the last proof of life (bound {:.1?} for a timer on time), with {} messages still waiting for room",
             bound.unwrap_or_default(),
             record.queued
         ));

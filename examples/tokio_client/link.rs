@@ -56,7 +56,7 @@ struct Socket {
 pub enum Progress {
     Opened(ConnId),
     Frame(ConnId, Message),
-    /// Bytes of a frame that is not complete: a sign of life.
+    /// Bytes of a frame that is not complete: a proof of life.
     Part(ConnId),
     Ended(ConnId, End),
     /// Writing failed, and nothing more can be read as far as the runtime has looked.

@@ -62,7 +62,7 @@ pub enum Action<K, M> {
     },
     /// Report to the connection that the server does not know its event.
     #[non_exhaustive]
-    CannotHandle {
+    UnknownEvent {
         /// The connection that sent the event.
         conn: ConnId,
     },
@@ -130,7 +130,7 @@ impl<M> fmt::Display for Outcome<M> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum LoginRefusal {
-    /// The user is connected already, and the config says [`Reject`](super::SecondLogin::Reject).
+    /// The user is connected already, and the config says [`Refuse`](super::SecondLogin::Refuse).
     UserOnline,
     /// The connection is another user's already.
     OtherUser,

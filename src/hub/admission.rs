@@ -50,7 +50,7 @@ pub struct Admission {
     pub origins: Origins,
     /// Whether a request without an origin is admitted; it does not come from a browser. Default true.
     pub without_origin: bool,
-    /// The sub-protocols that the server speaks, in its order of preference. Default none.
+    /// The subprotocols that the server speaks, in its order of preference. Default none.
     pub protocols: Vec<String>,
     /// Whether a client that offers none of them is denied; otherwise it is served without one. Default false.
     pub protocol_required: bool,
@@ -63,7 +63,7 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// The sub-protocol for a request that may be admitted: the first of the server's that the client offers.
+    /// The subprotocol for a request that may be admitted: the first of the server's that the client offers.
     pub(super) fn check(&self, request: &Request<'_>) -> Result<Option<&str>, Denial> {
         let allowed = match request.origin {
             Some(origin) => self.origins.allow(origin, request.host),
@@ -86,7 +86,7 @@ impl Admission {
 pub struct Admitted<'a> {
     /// The name of the connection from now on.
     pub conn: ConnId,
-    /// The sub-protocol to answer in `Sec-WebSocket-Protocol`, if any.
+    /// The subprotocol to answer in `Sec-WebSocket-Protocol`, if any.
     pub protocol: Option<&'a str>,
 }
 
@@ -98,8 +98,8 @@ pub enum Denial {
     /// The origin is not allowed.
     #[error("the origin is not allowed")]
     Origin,
-    /// There is no sub-protocol in common, and one is required.
-    #[error("no sub-protocol in common")]
+    /// There is no subprotocol in common, and one is required.
+    #[error("no subprotocol in common")]
     Protocol,
     /// There are `max_connections` already.
     #[error("too many connections")]
@@ -124,7 +124,7 @@ pub struct Denied {
 }
 
 impl Denied {
-    /// The HTTP status to answer with: 403 for the origin, 400 for the sub-protocol, 503 for the rest
+    /// The HTTP status to answer with: 403 for the origin, 400 for the subprotocol, 503 for the rest
     /// (RFC 9110 §15).
     pub const fn status(&self) -> u16 {
         match self.reason {

@@ -17,7 +17,7 @@ pub enum SecondLogin {
     /// The new connection is the user's, and the old one is closed with [`Settings::superseded`].
     Replace,
     /// The new login is refused.
-    Reject,
+    Refuse,
 }
 
 /// Everything that can be set, as plain data. [`Config::new`] checks it. Written with `..Settings::default()`, a new

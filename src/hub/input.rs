@@ -59,7 +59,7 @@ pub enum Input<K, M> {
         volatile: bool,
     },
     /// An event that the server does not know.
-    Unknown {
+    UnknownEvent {
         /// The connection on which it arrived.
         conn: ConnId,
     },

@@ -76,7 +76,7 @@ impl<K: Ord + Clone> Machine<K> {
         })
     }
 
-    /// The sub-protocol for a request that may be admitted.
+    /// The subprotocol for a request that may be admitted.
     fn check<'c>(&self, config: &'c Config, request: &Request<'_>) -> Result<Option<&'c str>, Denial> {
         if self.shutdown.is_some() {
             return Err(Denial::ShuttingDown);
@@ -119,9 +119,9 @@ impl<K: Ord + Clone> Machine<K> {
             Input::Broadcast { from, except, message, volatile } => {
                 return self.broadcast(config, from, &except, message, volatile);
             }
-            Input::Unknown { conn } => {
+            Input::UnknownEvent { conn } => {
                 let reply = self.alive(conn).is_some() && self.may_reply(config, conn);
-                return [None, reply.then_some(Action::CannotHandle { conn })];
+                return [None, reply.then_some(Action::UnknownEvent { conn })];
             }
             Input::Queued { conn, bytes } => self.queued(config, conn, bytes),
             Input::Written { conn, bytes } => {
@@ -160,7 +160,7 @@ impl<K: Ord + Clone> Machine<K> {
         count(if self.conns.minted(conn) { &mut self.stats.stale } else { &mut self.stats.ignored });
     }
 
-    /// A frame arrived, which is a sign of life: the connection, if its inputs count.
+    /// A frame arrived, which is a proof of life: the connection, if its inputs count.
     fn alive(&mut self, conn: ConnId) -> Option<&mut Connection<K>> {
         let now = self.now;
         let found = self.live(conn)?;
@@ -174,7 +174,7 @@ impl<K: Ord + Clone> Machine<K> {
             Some(_) => return self.refuse(config, conn, LoginRefusal::OtherUser),
             None => {}
         }
-        if config.second_login == SecondLogin::Reject && self.online.contains_key(&user) {
+        if config.second_login == SecondLogin::Refuse && self.online.contains_key(&user) {
             return self.refuse(config, conn, LoginRefusal::UserOnline);
         }
         count(&mut self.stats.logins);

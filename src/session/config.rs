@@ -19,10 +19,10 @@ use crate::heartbeat::HeartbeatConfig;
 ///
 /// let config = Config::new(Settings {
 ///     backoff: Backoff::constant(Duration::from_secs(10)),
-///     max_attempts: Some(5),
+///     max_retries: Some(5),
 ///     ..Settings::default()
 /// })?;
-/// assert_eq!(config.max_attempts, Some(5));
+/// assert_eq!(config.max_retries, Some(5));
 /// # Ok::<(), heartline::ConfigError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -48,12 +48,12 @@ pub struct Settings {
     /// start anew: up to a year. Default 5 s (reconnecting-websocket).
     pub stable_after: Duration,
     /// How many retries in a row before the session gives up; `None` for no end. Default `None`.
-    pub max_attempts: Option<u32>,
+    pub max_retries: Option<u32>,
     /// Which losses are retried: ranges that are not empty, `RetryAfter` up to a year. Default: the
     /// [table](RetryPolicy) alone.
     pub retry: RetryPolicy,
     /// The longest time a server can ask the client to stay away: up to a year. Default 5 min.
-    pub retry_after_max: Duration,
+    pub max_retry_after: Duration,
     /// The bounds of the outbox, and how long acknowledgements may take.
     pub outbox: OutboxConfig,
 }
@@ -68,9 +68,9 @@ impl Default for Settings {
             backoff: Backoff::RFC_6455,
             min_dial_gap: Duration::from_millis(250),
             stable_after: Duration::from_secs(5),
-            max_attempts: None,
+            max_retries: None,
             retry: RetryPolicy::default(),
-            retry_after_max: Duration::from_secs(5 * 60),
+            max_retry_after: Duration::from_secs(5 * 60),
             outbox: OutboxConfig::default(),
         }
     }
@@ -99,7 +99,7 @@ impl Config {
         within("close_timeout", settings.close_timeout, MILLISECOND, DAY)?;
         within("min_dial_gap", settings.min_dial_gap, MILLISECOND, DAY)?;
         within("stable_after", settings.stable_after, Duration::ZERO, YEAR)?;
-        within("retry_after_max", settings.retry_after_max, Duration::ZERO, YEAR)?;
+        within("max_retry_after", settings.max_retry_after, Duration::ZERO, YEAR)?;
         Ok(Self(settings))
     }
 

@@ -76,7 +76,7 @@ pub enum Cause {
     Lost(Loss),
     /// As `Lost`, and the retry policy says not to dial again.
     Stopped(Loss),
-    /// As `Lost`, and there were `max_attempts` retries already.
+    /// As `Lost`, and there were `max_retries` retries already.
     Exhausted(Loss),
     /// While closing, every message got its outcome.
     Drained,
@@ -121,7 +121,7 @@ pub enum Event {
     },
     /// A ping has been unanswered for `slow_after`: the network is bad, and what is sent may be late.
     Degraded,
-    /// A sign of life after `Degraded`.
+    /// A proof of life after `Degraded`.
     Recovered,
     /// A timer came so late that the process must have been suspended; the waits for answers start anew.
     Slept {

@@ -52,7 +52,7 @@ pub enum Input<M> {
         /// The token of the ping that it answers, if the answer carries it.
         token: Option<u32>,
     },
-    /// Any other sign of life: bytes of an unfinished message, the peer's own ping, a comment in an event stream.
+    /// Any other proof of life: bytes of an unfinished message, the peer's own ping, a comment in an event stream.
     Alive {
         /// The connection on which it arrived.
         conn: ConnId,
@@ -75,7 +75,7 @@ pub enum Input<M> {
         /// [`Action::Abort`](super::action::Action::Abort).
         loss: Loss,
         /// How long the server asked to stay away: `Retry-After` of a refused dial (RFC 9110 §10.2.3), `retry:` of an
-        /// event stream. Capped by `retry_after_max`.
+        /// event stream. Capped by `max_retry_after`.
         retry_after: Option<Duration>,
     },
     /// The peer acknowledged an at-least-once message.

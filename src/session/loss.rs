@@ -63,7 +63,7 @@ impl fmt::Display for Loss {
             Self::Transport(error) => error.fmt(formatter),
             Self::ConnectTimeout => formatter.write_str("the dial took too long"),
             Self::GreetingTimeout => formatter.write_str("the greeting took too long"),
-            Self::HeartbeatTimeout => formatter.write_str("no sign of life"),
+            Self::HeartbeatTimeout => formatter.write_str("no proof of life"),
             Self::AckTimeout => formatter.write_str("a message was not acknowledged in time"),
         }
     }

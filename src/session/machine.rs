@@ -104,7 +104,7 @@ impl<M> Machine<M> {
                 }
                 true
             }
-            _ => self.received_unless_open(conn),
+            _ => self.received_slow(conn),
         }
     }
 
@@ -123,7 +123,7 @@ impl<M> Machine<M> {
     /// Something came for a connection that is not the current one, or is not ready, or is closing.
     #[cold]
     #[inline(never)]
-    fn received_unless_open(&mut self, conn: ConnId) -> bool {
+    fn received_slow(&mut self, conn: ConnId) -> bool {
         if matches!(self.phase, Phase::Greeting { .. } | Phase::Closing { .. }) && self.last_conn == Some(conn) {
             return true;
         }
@@ -146,7 +146,7 @@ impl<M> Machine<M> {
                     self.recovered();
                 }
             }
-            _ => _ = self.received_unless_open(conn),
+            _ => _ = self.received_slow(conn),
         }
     }
 
@@ -358,16 +358,17 @@ impl<M> Machine<M> {
                 Effect::Applied
             }
             Phase::Waiting { .. } | Phase::Connecting { .. } | Phase::Greeting { .. } | Phase::Open { .. } => {
-                if self.drain.is_none() && self.outbox.unresolved() == 0 {
-                    self.end(config, code, Cause::Requested);
-                    return Effect::Applied;
+                if let Some(drain) = &mut self.drain {
+                    let sooner = by < drain.until;
+                    drain.until = by.min(drain.until);
+                    return Effect::applied(sooner);
                 }
-                let sooner = self.drain.as_ref().is_none_or(|drain| by < drain.until);
-                if sooner {
-                    let code = self.drain.as_ref().map_or(code, |drain| drain.code);
+                if self.outbox.unresolved() == 0 {
+                    self.end(config, code, Cause::Requested);
+                } else {
                     self.drain = Some(Box::new(Drain { until: by, code }));
                 }
-                Effect::applied(sooner)
+                Effect::Applied
             }
         }
     }
@@ -386,23 +387,26 @@ impl<M> Machine<M> {
         if usual && self.outbox.has_room(&config.outbox, &outgoing) {
             return self.outbox.accept(Deadline::NEVER, outgoing);
         }
-        self.send_otherwise(config, outgoing)
+        self.send_slow(config, outgoing)
     }
 
     #[inline(never)]
-    fn send_otherwise(&mut self, config: &Config, outgoing: Outgoing<M>) -> Result<MessageId, Refused<M>> {
+    fn send_slow(&mut self, config: &Config, outgoing: Outgoing<M>) -> Result<MessageId, Refused<M>> {
         let expires = Deadline::after(Some(self.now), outgoing.time_to_live());
         let room = match self.refusal(outgoing.delivery()) {
             Some(reason) => Err(reason),
-            None => self.outbox.make_room(&config.outbox, expires, &outgoing),
+            None => self.outbox.make_room(&config.outbox, &outgoing),
         };
-        match room {
-            Err(reason) => Err(Refused { reason, outgoing }),
-            Ok(evicted) => {
-                add(&mut self.stats.evictions, evicted);
-                self.outbox.accept(expires, outgoing)
-            }
+        let evicted = match room {
+            Err(reason) => return Err(Refused { reason, outgoing }),
+            Ok(evicted) => evicted,
+        };
+        add(&mut self.stats.evictions, evicted);
+        let id = self.outbox.accept(expires, outgoing)?;
+        if let Some(at) = expires.get() {
+            self.outbox.expires(at);
         }
+        Ok(id)
     }
 
     fn refusal(&self, delivery: Delivery) -> Option<Refusal> {
@@ -419,14 +423,14 @@ impl<M> Machine<M> {
 
     pub(crate) fn transmit(&mut self, config: &Config, now: Timestamp) -> Option<Transmit<'_, M>> {
         self.advance(now);
-        if matches!(self.phase, Phase::Open { .. }) && self.outbox.lend_fresh(&config.outbox, self.now) {
+        if matches!(self.phase, Phase::Open { .. }) && self.outbox.lend_fast(&config.outbox, self.now) {
             return self.outbox.fresh();
         }
-        self.transmit_otherwise(config)
+        self.transmit_slow(config)
     }
 
     #[inline(never)]
-    fn transmit_otherwise(&mut self, config: &Config) -> Option<Transmit<'_, M>> {
+    fn transmit_slow(&mut self, config: &Config) -> Option<Transmit<'_, M>> {
         let ready = match self.phase {
             Phase::Greeting { .. } => Some(false),
             Phase::Open { .. } => Some(true),
@@ -442,13 +446,13 @@ impl<M> Machine<M> {
 
     pub(crate) fn sent(&mut self, config: &Config, now: Timestamp, id: MessageId) {
         self.advance(now);
-        if self.drain.is_some() || !self.outbox.sent_plain(&config.outbox, self.now, id) {
-            self.sent_otherwise(config, id);
+        if self.drain.is_some() || !self.outbox.sent_fast(&config.outbox, self.now, id) {
+            self.sent_slow(config, id);
         }
     }
 
     #[inline(never)]
-    fn sent_otherwise(&mut self, config: &Config, id: MessageId) {
+    fn sent_slow(&mut self, config: &Config, id: MessageId) {
         match self.outbox.sent(&config.outbox, self.now, id) {
             Some(true) => count(&mut self.stats.redeliveries),
             Some(false) => {}
@@ -460,13 +464,13 @@ impl<M> Machine<M> {
     #[inline(never)]
     fn acked(&mut self, config: &Config, now: Timestamp, id: MessageId) {
         self.advance(now);
-        if self.drain.is_some() || !self.outbox.acked_plain(id) {
-            self.acked_otherwise(config, id);
+        if self.drain.is_some() || !self.outbox.acked_fast(id) {
+            self.acked_slow(config, id);
         }
     }
 
     #[inline(never)]
-    fn acked_otherwise(&mut self, config: &Config, id: MessageId) {
+    fn acked_slow(&mut self, config: &Config, id: MessageId) {
         let acked = self.outbox.acked(id);
         self.count(Effect::applied(acked));
         self.check_drained(config);
@@ -623,7 +627,7 @@ impl<M> Machine<M> {
         if let Phase::Connecting { dial, .. } = self.phase {
             self.count_retry(dial);
         }
-        let asked = retry_after.unwrap_or_default().min(config.retry_after_max);
+        let asked = retry_after.unwrap_or_default().min(config.max_retry_after);
         let stay_away = match config.retry.verdict(loss) {
             Verdict::Stop => return self.stop(Cause::Stopped(loss)),
             Verdict::Renew if self.renew => return self.stop(Cause::Stopped(loss)),
@@ -634,7 +638,7 @@ impl<M> Machine<M> {
             Verdict::RetryAfter(least) => asked.max(least),
             Verdict::Retry => asked,
         };
-        if config.max_attempts.is_some_and(|max| self.retries.attempt() >= max) {
+        if config.max_retries.is_some_and(|max| self.retries.attempt() >= max) {
             return self.stop(Cause::Exhausted(loss));
         }
         self.schedule_retry(config, stay_away, loss);

@@ -42,8 +42,8 @@ pub struct OutboxConfig {
     pub max_connection_messages: u32,
     /// How many bytes they may have together: 1 byte to 1 GiB. Default 64 KiB.
     pub max_connection_bytes: u32,
-    /// How many at-least-once messages may be unacknowledged: 1 to `max_messages`. The next one waits, and what was
-    /// accepted after it waits behind it. Default 64.
+    /// How many at-least-once messages may be unacknowledged: 1 to 1,048,576; never more than are held. The next one
+    /// waits, and what was accepted after it waits behind it. Default 64.
     pub ack_window: u32,
     /// How long the acknowledgement of a transmitted message may take before the connection is lost: 1 ms to a day,
     /// or `None` for as long as the connection lives. Default 30 s.
@@ -76,7 +76,7 @@ impl OutboxConfig {
         within("outbox.max_bytes", self.max_bytes, 1, MOST_BYTES)?;
         within("outbox.max_connection_messages", self.max_connection_messages, 1, MOST_MESSAGES)?;
         within("outbox.max_connection_bytes", self.max_connection_bytes, 1, MOST_BYTES)?;
-        within("outbox.ack_window", self.ack_window, 1, self.max_messages)?;
+        within("outbox.ack_window", self.ack_window, 1, MOST_MESSAGES)?;
         if let Some(timeout) = self.ack_timeout {
             within("outbox.ack_timeout", timeout, MILLISECOND, DAY)?;
         }
@@ -114,7 +114,7 @@ struct Queues<M> {
     /// When which message expires, messages that were resolved since included.
     expiries: BinaryHeap<Reverse<(Timestamp, u64)>>,
     /// How many of `expiries` are of messages without an outcome.
-    mortal: usize,
+    live_expiries: usize,
     /// The earliest of all times to live and acknowledgements due; may be that of a message resolved since.
     due: Deadline,
     resolved: Ring<Resolved>,
@@ -225,12 +225,7 @@ impl<M> Outbox<M> {
     }
 
     /// Makes room for a message, or says why there is none. The number is how many were evicted.
-    pub(crate) fn make_room(
-        &mut self,
-        config: &OutboxConfig,
-        expires: Deadline,
-        outgoing: &Outgoing<M>,
-    ) -> Result<u32, Refusal> {
+    pub(crate) fn make_room(&mut self, config: &OutboxConfig, outgoing: &Outgoing<M>) -> Result<u32, Refusal> {
         let lane = Lane::of(outgoing.delivery());
         let limits = config.limits(lane);
         if u64::from(outgoing.size()) > limits.bytes {
@@ -242,11 +237,15 @@ impl<M> Outbox<M> {
         let queues = self.queues.get_or_insert_with(Queues::boxed);
         let fits = queues.fits(lane, limits, outgoing.size());
         let evicted = if fits { 0 } else { queues.evict(config, lane, outgoing.size()).ok_or(Refusal::Full)? };
-        if let Some(at) = expires.get() {
-            queues.note_expiry(at, self.next_id);
-        }
         queues.queue(lane).make_room();
         Ok(evicted)
+    }
+
+    /// The message with the newest id expires at that moment.
+    pub(crate) fn expires(&mut self, at: Timestamp) {
+        if let Some(queues) = &mut self.queues {
+            queues.note_expiry(at, self.next_id - 1);
+        }
     }
 
     /// Accepts a message for which there is room.
@@ -265,8 +264,8 @@ impl<M> Outbox<M> {
 
     /// Lends the oldest new message, if none goes before it and it can be sent: the usual case of [`lend`](Self::lend).
     #[inline]
-    pub(crate) fn lend_fresh(&mut self, config: &OutboxConfig, now: Timestamp) -> bool {
-        self.queues.as_mut().is_some_and(|queues| queues.lend_fresh(config, now))
+    pub(crate) fn lend_fast(&mut self, config: &OutboxConfig, now: Timestamp) -> bool {
+        self.queues.as_mut().is_some_and(|queues| queues.lend_fast(config, now))
     }
 
     /// What was lent that way.
@@ -300,8 +299,8 @@ impl<M> Outbox<M> {
 
     /// The usual case of [`sent`](Self::sent): a new message, and nothing is to be made for it. False if this is another.
     #[inline]
-    pub(crate) fn sent_plain(&mut self, config: &OutboxConfig, now: Timestamp, id: MessageId) -> bool {
-        self.queues.as_mut().is_some_and(|queues| queues.sent_plain(config, now, id.as_raw()))
+    pub(crate) fn sent_fast(&mut self, config: &OutboxConfig, now: Timestamp, id: MessageId) -> bool {
+        self.queues.as_mut().is_some_and(|queues| queues.sent_fast(config, now, id.as_raw()))
     }
 
     /// The lent message was written. Says whether that was a redelivery; `None` if `id` is not lent.
@@ -327,7 +326,7 @@ impl<M> Outbox<M> {
 
     /// The usual case of [`acked`](Self::acked): the oldest message. False if this is another.
     #[inline]
-    pub(crate) fn acked_plain(&mut self, id: MessageId) -> bool {
+    pub(crate) fn acked_fast(&mut self, id: MessageId) -> bool {
         self.queues.as_mut().is_some_and(|queues| {
             Queues::end_first(&mut queues.unacked, &mut queues.resolved, id.as_raw(), Ending::Acked)
         })
@@ -447,7 +446,7 @@ impl<M> Queues<M> {
             fresh: Queue::new(),
             lent: None,
             expiries: BinaryHeap::new(),
-            mortal: 0,
+            live_expiries: 0,
             due: Deadline::NEVER,
             resolved: Ring::new(),
             handed_back: VecDeque::new(),
@@ -508,18 +507,17 @@ impl<M> Queues<M> {
     #[cold]
     fn note_expiry(&mut self, at: Timestamp, id: u64) {
         self.due = self.due.min(Deadline::at(at));
-        self.mortal += 1;
+        self.live_expiries += 1;
         self.expiries.push(Reverse((at, id)));
-        if self.expiries.len() > 2 * self.mortal + 16 {
-            // The newcomer is not queued yet.
-            let Self { this_connection, unacked, fresh, .. } = self;
-            let waits = |other| this_connection.contains(other) || unacked.contains(other) || fresh.contains(other);
-            self.expiries.retain(|Reverse((_, other))| *other == id || waits(*other));
+        if self.expiries.len() > 2 * self.live_expiries + 16 {
+            let mut expiries = core::mem::take(&mut self.expiries);
+            expiries.retain(|Reverse((_, id))| self.waits(*id));
+            self.expiries = expiries;
         }
     }
 
     #[inline]
-    fn lend_fresh(&mut self, config: &OutboxConfig, now: Timestamp) -> bool {
+    fn lend_fast(&mut self, config: &OutboxConfig, now: Timestamp) -> bool {
         let Some((first, _)) = self.fresh.first() else { return false };
         let comes_first = self.this_connection.is_empty() && self.sent_up_to == ALL;
         let can_be_sent = !first.expires.passed(now) && self.has_window(config, first);
@@ -571,7 +569,7 @@ impl<M> Queues<M> {
     }
 
     #[inline]
-    fn sent_plain(&mut self, config: &OutboxConfig, now: Timestamp, id: u64) -> bool {
+    fn sent_fast(&mut self, config: &OutboxConfig, now: Timestamp, id: u64) -> bool {
         let is_lent = self.lent.is_some_and(|lent| lent.from == Source::Fresh && lent.id == id && lent.current);
         let delivery = match self.fresh.first() {
             Some((first, _)) if is_lent && first.id == id => first.delivery,
@@ -772,7 +770,7 @@ impl<M> Queues<M> {
     #[inline]
     fn end(&mut self, header: &Header, lane: Lane, ending: Ending) {
         if !header.expires.is_never() {
-            self.mortal -= 1;
+            self.live_expiries -= 1;
         }
         self.resolved.make_room(|| Resolved::NONE);
         if let Some(resolved) = self.resolved.add() {

@@ -9,7 +9,7 @@ fn world(admission: Admission) -> World {
     World::new(Settings { admission, ..plain() })
 }
 
-/// The answer to a request: the sub-protocol, or the status and the reason.
+/// The answer to a request: the subprotocol, or the status and the reason.
 fn ask(world: &mut World, request: &Request<'_>) -> Result<Option<String>, (u16, Denial)> {
     let admitted = world.hub.admit(world.now, request).map(|admitted| admitted.protocol.map(String::from));
     admitted.map_err(|denied| (denied.status(), denied.reason))

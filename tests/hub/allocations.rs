@@ -39,7 +39,7 @@ fn answering_pings_relaying_and_counting_bytes_allocate_nothing_in_the_steady_st
             Input::Relay { conn: ann, to: "bob", message: "hello", volatile: false },
             Input::Queued { conn: bob, bytes: 5 },
             Input::Written { conn: bob, bytes: 5 },
-            Input::Unknown { conn: ann },
+            Input::UnknownEvent { conn: ann },
         ];
         inputs.into_iter().map(|input| world.hub.handle(world.now, input).count()).sum::<usize>()
     };

@@ -3,32 +3,32 @@
 use heartline::Timestamp;
 use heartline::hub::{LoginRefusal, SecondLogin, Settings};
 
-use crate::reference::Act::{CannotHandle, Close, LoggedIn, LoginRefused, Offline, Online, Pong};
+use crate::reference::Act::{Close, LoggedIn, LoginRefused, Offline, Online, Pong, UnknownEvent};
 use crate::world::{Input, NANOSECOND, World, plain, seconds};
 
 /// [U10]
 #[test]
 fn an_unknown_event_gets_one_reply_in_the_gap() {
     let (mut world, [ann, bob]) = World::with(plain(), ["ann", "bob"]);
-    assert_eq!((world.unknown(ann), world.unknown(ann)), (vec![CannotHandle(ann)], vec![]));
-    assert_eq!(world.unknown(bob), [CannotHandle(bob)], "another connection has its own");
+    assert_eq!((world.unknown(ann), world.unknown(ann)), (vec![UnknownEvent(ann)], vec![]));
+    assert_eq!(world.unknown(bob), [UnknownEvent(bob)], "another connection has its own");
     world.sleep(seconds(1) - NANOSECOND);
     (0..98).for_each(|_| assert_eq!(world.unknown(ann), []));
     world.sleep(NANOSECOND);
-    assert_eq!(world.unknown(ann), [CannotHandle(ann)]);
+    assert_eq!(world.unknown(ann), [UnknownEvent(ann)]);
     assert_eq!(world.hub.stats().unanswered, 99);
 }
 
 /// [U10]
 #[test]
 fn refused_logins_and_unknown_events_share_the_gap() {
-    let settings = Settings { second_login: SecondLogin::Reject, ..plain() };
+    let settings = Settings { second_login: SecondLogin::Refuse, ..plain() };
     let (mut world, [_ann]) = World::with(settings, ["ann"]);
     let conn = world.admit();
     assert_eq!(world.login(conn, "ann"), [LoginRefused(conn, LoginRefusal::UserOnline)]);
     assert_eq!((world.login(conn, "ann"), world.unknown(conn)), (vec![], vec![]));
     world.sleep(seconds(1));
-    assert_eq!((world.unknown(conn), world.login(conn, "ann")), (vec![CannotHandle(conn)], vec![]));
+    assert_eq!((world.unknown(conn), world.login(conn, "ann")), (vec![UnknownEvent(conn)], vec![]));
     assert_eq!((world.hub.stats().logins_refused, world.hub.stats().unanswered), (3, 3));
 }
 
@@ -36,11 +36,11 @@ fn refused_logins_and_unknown_events_share_the_gap() {
 #[test]
 fn without_a_gap_every_event_is_answered_and_with_one_it_holds_at_the_end_of_time() {
     let (mut world, [ann]) = World::with(Settings { reply_gap: seconds(0), ..plain() }, ["ann"]);
-    assert_eq!([world.unknown(ann), world.unknown(ann)], [[CannotHandle(ann)], [CannotHandle(ann)]]);
+    assert_eq!([world.unknown(ann), world.unknown(ann)], [[UnknownEvent(ann)], [UnknownEvent(ann)]]);
     let mut world = World::new(plain());
     world.now = Timestamp::MAX;
     let conn = world.admit();
-    assert_eq!((world.unknown(conn), world.unknown(conn)), (vec![CannotHandle(conn)], vec![]));
+    assert_eq!((world.unknown(conn), world.unknown(conn)), (vec![UnknownEvent(conn)], vec![]));
 }
 
 /// [U10]

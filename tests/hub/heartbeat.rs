@@ -34,7 +34,7 @@ fn any_inbound_frame_is_life() {
 /// [U8]
 #[test]
 fn a_frame_that_is_refused_is_life_too() {
-    let settings = Settings { second_login: SecondLogin::Reject, login_timeout: seconds(600), ..watched() };
+    let settings = Settings { second_login: SecondLogin::Refuse, login_timeout: seconds(600), ..watched() };
     let (mut world, [bob]) = World::with(settings, ["bob"]);
     let conn = world.admit();
     world.run(seconds(25));

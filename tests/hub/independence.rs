@@ -95,7 +95,7 @@ impl Run {
             Act::Ended(conn, to, outcome) => Act::Ended(name(conn)?, to, outcome),
             Act::LoggedIn(conn, user) => Act::LoggedIn(name(conn)?, user),
             Act::LoginRefused(conn, reason) => Act::LoginRefused(name(conn)?, reason),
-            Act::CannotHandle(conn) => Act::CannotHandle(name(conn)?),
+            Act::UnknownEvent(conn) => Act::UnknownEvent(name(conn)?),
             Act::Abort(conn) => Act::Abort(name(conn)?),
             Act::Pong(conn) => Act::Pong(name(conn)?),
             Act::Ping(conn) => Act::Ping(name(conn)?),

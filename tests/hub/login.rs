@@ -8,7 +8,7 @@ use crate::reference::Act::{Broadcast, Close, Ended, LoggedIn, LoginRefused, Off
 use crate::world::{Input, NANOSECOND, World, code, frames, plain, seconds};
 
 fn rejecting() -> Settings {
-    Settings { second_login: SecondLogin::Reject, ..plain() }
+    Settings { second_login: SecondLogin::Refuse, ..plain() }
 }
 
 /// [U3]

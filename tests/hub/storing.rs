@@ -21,7 +21,7 @@ fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>
 #[test]
 fn inputs_actions_and_counters_are_read_as_they_were_stored() {
     let heartbeat = heartbeat(HeartbeatMode::Periodic { interval: seconds(60), timeout: None });
-    let settings = Settings { heartbeat, second_login: SecondLogin::Reject, reply_gap: seconds(0), ..plain() };
+    let settings = Settings { heartbeat, second_login: SecondLogin::Refuse, reply_gap: seconds(0), ..plain() };
     let mut hub: Hub<String, String> = Hub::new(Config::new(settings).expect("valid"), 7);
     let [ann, bob] = [(); 2].map(|()| hub.admit(Timestamp::ORIGIN, &REQUEST).expect("admitted").conn);
     let login = |conn, user: &str| Input::Login { conn, user: user.into() };
@@ -41,7 +41,7 @@ fn inputs_actions_and_counters_are_read_as_they_were_stored() {
         relay(true),
         Input::Written { conn: bob, bytes: 1 },
         Input::Broadcast { from: Some(ann), except: vec!["eve".into()], message: "news".into(), volatile: false },
-        Input::Unknown { conn: ann },
+        Input::UnknownEvent { conn: ann },
         Input::Close { conn: ann, code: CloseCode::SUPERSEDED },
         Input::Shutdown { within: seconds(0), spread: seconds(2) },
         Input::Closed { conn: ann },
@@ -51,7 +51,7 @@ fn inputs_actions_and_counters_are_read_as_they_were_stored() {
         let actions: Vec<Action<_, _>> = hub.handle(Timestamp::ORIGIN, input).collect();
         stored.extend(actions.iter().map(there_and_back));
     }
-    for kind in ["Deliver", "Broadcast", "LoggedIn", "CannotHandle", "Abort", "Ping", "Pong", "Close"] {
+    for kind in ["Deliver", "Broadcast", "LoggedIn", "UnknownEvent", "Abort", "Ping", "Pong", "Close"] {
         assert!(stored.contains(&format!("{{\"{kind}\":{{")), "no {kind}: {stored}");
     }
     for kind in ["Routed", "Offline", "Dropped", "NotLoggedIn"] {
@@ -78,7 +78,7 @@ fn a_config_is_read_if_it_is_valid_and_what_is_missing_is_the_default() {
         protocols: vec!["chat.v1".into()],
         protocol_required: true,
     };
-    let settings = Settings { admission, second_login: SecondLogin::Reject, ..plain() };
+    let settings = Settings { admission, second_login: SecondLogin::Refuse, ..plain() };
     there_and_back(&settings);
     there_and_back(&Config::new(settings).expect("valid"));
     assert_eq!(serde_json::from_str::<Config>("{}").expect("the default"), Config::default());

@@ -136,7 +136,7 @@ inputs! {
     volatile(conn: ConnId, to: Name, message: Name) => Input::Relay { conn, to, message, volatile: true };
     broadcast(from: Option<ConnId>, except: &[Name], message: Name) =>
         Input::Broadcast { from, except: except.to_vec(), message, volatile: false };
-    unknown(conn: ConnId) => Input::Unknown { conn };
+    unknown(conn: ConnId) => Input::UnknownEvent { conn };
     queued(conn: ConnId, bytes: u32) => Input::Queued { conn, bytes };
     written(conn: ConnId, bytes: u32) => Input::Written { conn, bytes };
     close(conn: ConnId) => Input::Close { conn, code: code(4000) };
@@ -153,6 +153,6 @@ pub fn frames(conn: ConnId) -> [Input; 6] {
         Input::Login { conn, user: "ann" },
         Input::Relay { conn, to: "bob", message: "hello", volatile: false },
         Input::Broadcast { from: Some(conn), except: Vec::new(), message: "hello", volatile: false },
-        Input::Unknown { conn },
+        Input::UnknownEvent { conn },
     ]
 }

@@ -234,7 +234,7 @@ fn small(greeting_timeout: Option<Duration>, mode: HeartbeatMode, slow_after: Op
         backoff: Backoff::constant(2 * SECOND),
         min_dial_gap: SECOND,
         stable_after: SECOND,
-        max_attempts: Some(1),
+        max_retries: Some(1),
         outbox: OutboxConfig {
             max_messages: 1,
             max_bytes: 1,

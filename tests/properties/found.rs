@@ -1,13 +1,12 @@
 //! What the properties and the fuzzer found, as the scenarios it came down to.
 
 use heartline::event::Cause;
-use heartline::heartbeat::HeartbeatConfig;
 use heartline::retry::{Pattern, RetryPolicy, Verdict};
 use heartline::{Input, Loss, Settings, State};
 
 use crate::support::{
-    Client, DEGRADED, IO, SECOND, at, at_most_once, changes, dial, greeting, listen, millis, plain, seconds,
-    this_connection, watched_by, when_idle,
+    Client, IO, SECOND, at, at_most_once, changes, dial, greeting, listen, millis, plain, seconds, this_connection,
+    watched_by, when_idle,
 };
 
 /// [X1] [Q6]
@@ -31,16 +30,6 @@ fn a_drain_is_over_when_a_loss_costs_it_its_last_message() {
     client.close(seconds(9));
     let did = client.lose(IO);
     assert_eq!(changes(&did), [(State::Waiting, Cause::Lost(IO)), (State::Closed, Cause::Drained)]);
-}
-
-/// [H8] [P7]
-#[test]
-fn a_link_that_recovered_is_degraded_again_slow_after_its_last_message() {
-    let heartbeat = HeartbeatConfig { slow_after: Some(seconds(2)), ..watched_by(listen(10)) };
-    let mut client = Client::opened(Settings { heartbeat, ..plain() });
-    client.run(seconds(3));
-    client.message("alive");
-    assert_eq!(client.run(seconds(5)), [(at(5_000), DEGRADED)]);
 }
 
 /// The moment of the ping would be overwritten by that at which a late timer starts the silence anew.

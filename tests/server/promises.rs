@@ -98,7 +98,7 @@ async fn the_late_close_of_a_replaced_connection_is_harmless() {
 /// [U4]
 #[tokio::test]
 async fn a_second_login_is_refused_where_the_first_is_to_stay() {
-    let site = Site::start(Settings { second_login: SecondLogin::Reject, ..quiet() }).await;
+    let site = Site::start(Settings { second_login: SecondLogin::Refuse, ..quiet() }).await;
     let mut first = site.login("ann").await;
     let refused = site.dial().await.ask(json!({"event": "login", "user": "ann"})).await;
     assert_eq!(refused, json!({"event": "refused", "msg": "the user is connected already"}));

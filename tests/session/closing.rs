@@ -189,7 +189,7 @@ fn when_within_is_over_the_rest_is_abandoned_and_the_session_ends_as_its_state_a
 #[test]
 fn a_drain_whose_last_message_expires_in_its_last_moment_was_drained() {
     let mut client = Client::opened(plain());
-    client.send(at_most_once("mortal").expires_in(SECOND)).expect("accepted");
+    client.send(at_most_once("live_expiries").expires_in(SECOND)).expect("accepted");
     client.close(SECOND);
     let expected = [close_frame(1), change(State::Open, State::Closing, Cause::Drained)];
     assert_eq!(client.timer_at(1_000)[..2], expected);
@@ -199,7 +199,7 @@ fn a_drain_whose_last_message_expires_in_its_last_moment_was_drained() {
 #[test]
 fn a_drain_whose_last_message_is_found_expired_by_transmit_or_is_rejected_is_over() {
     let mut client = Client::opened(plain());
-    client.send(at_most_once("mortal").expires_in(SECOND)).expect("accepted");
+    client.send(at_most_once("live_expiries").expires_in(SECOND)).expect("accepted");
     client.close(seconds(60));
     client.sleep(SECOND);
     assert_eq!((client.transmit(), client.state()), (None, State::Closing));
@@ -219,7 +219,7 @@ fn when_the_policy_stops_a_drain_the_rest_is_abandoned() {
     let cause = Cause::Stopped(Loss::Close(1008));
     let expected = [change(State::Open, State::Closed, cause), returned(1, Reason::Abandoned, "queued")];
     assert_eq!(client.lose(Loss::Close(1008)), expected);
-    let mut client = Client::new(Settings { max_attempts: Some(0), ..plain() });
+    let mut client = Client::new(Settings { max_retries: Some(0), ..plain() });
     client.at_most_once("queued");
     client.connect();
     client.close(seconds(60));

@@ -59,9 +59,9 @@ fn the_defaults_are_valid_and_what_the_documentation_says() {
         backoff: Backoff { base: 5 * SECOND, min: Duration::ZERO, max: 30 * SECOND, jitter: Jitter::Full },
         min_dial_gap: 250 * MILLISECOND,
         stable_after: 5 * SECOND,
-        max_attempts: None,
+        max_retries: None,
         retry: RetryPolicy { rules: Vec::new() },
-        retry_after_max: 300 * SECOND,
+        max_retry_after: 300 * SECOND,
         outbox: OutboxConfig {
             max_messages: 1_024,
             max_bytes: 1 << 20,
@@ -80,7 +80,7 @@ fn the_defaults_are_valid_and_what_the_documentation_says() {
 
 #[test]
 fn settings_come_back_as_they_went_in() {
-    let settings = Settings { max_attempts: Some(0), ..Settings::default() };
+    let settings = Settings { max_retries: Some(0), ..Settings::default() };
     let config = Config::try_from(settings.clone()).expect("valid");
     assert_eq!(*config, settings);
     assert_eq!(Settings::from(config.clone()), settings);
@@ -93,7 +93,7 @@ fn every_timeout_has_its_range() {
     duration_in("close_timeout", MILLISECOND, DAY, |time| changed(|settings| settings.close_timeout = time));
     duration_in("min_dial_gap", MILLISECOND, DAY, |time| changed(|settings| settings.min_dial_gap = time));
     duration_in("stable_after", Duration::ZERO, YEAR, |time| changed(|settings| settings.stable_after = time));
-    duration_in("retry_after_max", Duration::ZERO, YEAR, |time| changed(|settings| settings.retry_after_max = time));
+    duration_in("max_retry_after", Duration::ZERO, YEAR, |time| changed(|settings| settings.max_retry_after = time));
     let greeting = |time| changed(|settings| settings.greeting_timeout = Some(time));
     duration_in("greeting_timeout", MILLISECOND, DAY, greeting);
     let ack = |time| changed(|settings| settings.outbox.ack_timeout = Some(time));
@@ -119,18 +119,16 @@ fn every_heartbeat_mode_has_its_ranges() {
 }
 
 #[test]
-fn slow_comes_before_dead() {
+fn slow_after_fits_any_mode_that_a_server_may_dictate() {
     let (interval, timeout) = (9 * SECOND, 2 * SECOND);
     let modes = [
+        HeartbeatMode::Off,
         HeartbeatMode::WhenIdle { interval, timeout },
-        HeartbeatMode::Periodic { interval, timeout: Some(timeout) },
+        HeartbeatMode::Periodic { interval, timeout: None },
         HeartbeatMode::Listen { timeout },
     ];
     for mode in modes {
-        duration_in("heartbeat.slow_after", MILLISECOND, timeout - NANOSECOND, |time| watched(mode, Some(time)));
-    }
-    for never_dead in [HeartbeatMode::Off, HeartbeatMode::Periodic { interval, timeout: None }] {
-        duration_in("heartbeat.slow_after", MILLISECOND, DAY, |time| watched(never_dead, Some(time)));
+        duration_in("heartbeat.slow_after", MILLISECOND, DAY, |time| watched(mode, Some(time)));
     }
 }
 
@@ -175,13 +173,11 @@ fn a_rule_applies_to_something_and_waits_no_longer_than_a_year() {
 
 #[test]
 fn the_outbox_has_its_ranges() {
-    // With room for one message alone the window is checked, so it is kept small.
-    number_in("outbox.max_messages", 1, 1 << 20, |outbox, value| (outbox.max_messages, outbox.ack_window) = (value, 1));
+    number_in("outbox.max_messages", 1, 1 << 20, |outbox, value| outbox.max_messages = value);
     number_in("outbox.max_bytes", 1, 1 << 30, |outbox, value| outbox.max_bytes = value);
     number_in("outbox.max_connection_messages", 1, 1 << 20, |outbox, value| outbox.max_connection_messages = value);
     number_in("outbox.max_connection_bytes", 1, 1 << 30, |outbox, value| outbox.max_connection_bytes = value);
-    number_in("outbox.ack_window", 1, 1_024, |outbox, value| outbox.ack_window = value);
-    number_in("outbox.ack_window", 1, 7, |outbox, value| (outbox.max_messages, outbox.ack_window) = (7, value));
+    number_in("outbox.ack_window", 1, 1 << 20, |outbox, value| outbox.ack_window = value);
     for (losses, good) in [(0, false), (1, true), (u16::MAX, true)] {
         assert_eq!(changed(|settings| settings.outbox.max_losses = losses).is_ok(), good, "{losses}");
     }

@@ -1,4 +1,4 @@
-//! Whether the other side is still there: signs of life, pings, verdicts.
+//! Whether the other side is still there: proofs of life, pings, verdicts.
 
 use crate::support::*;
 
@@ -34,7 +34,7 @@ fn a_message_answers_a_ping() {
     assert_eq!(pings(&client.run(seconds(9))), [13_000], "alive at 8 s");
 }
 
-/// **Bug 2.** What the client itself writes into the dead link counts as a sign of life: the busiest client notices last.
+/// **Bug 2.** What the client itself writes into the dead link counts as a proof of life: the busiest client notices last.
 ///
 /// [H1] [H4]
 #[test]

@@ -242,7 +242,7 @@ fn reconnect_withdraws_a_drain() {
 #[test]
 fn a_dial_that_was_asked_for_is_no_retry_and_leaves_the_count_as_it_was() {
     for ask in [Input::Connect, Input::Reconnect, Input::NetworkChanged] {
-        let mut client = Client::new(Settings { max_attempts: Some(2), ..doubling() });
+        let mut client = Client::new(Settings { max_retries: Some(2), ..doubling() });
         client.connect();
         assert_eq!(lose_and_dial(&mut client), 1);
         for _ in 0..10 {

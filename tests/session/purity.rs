@@ -218,12 +218,12 @@ fn a_fingerprint_has_what_decides_the_future_and_nothing_else() {
         message.map(|message| client.send(message).expect("accepted"));
         client.session.fingerprint()
     };
-    let mortal = |text: &str| at_most_once(text).expires_in(SECOND);
-    for message in [None, Some(mortal("a")), Some(at_most_once("a"))] {
+    let live_expiries = |text: &str| at_most_once(text).expires_in(SECOND);
+    for message in [None, Some(live_expiries("a")), Some(at_most_once("a"))] {
         assert_eq!(begun(at(0), message.clone()), begun(at(9_999), message));
     }
-    assert_eq!(begun(at(0), Some(mortal("a"))), begun(at(0), Some(mortal("b"))));
-    assert_ne!(begun(at(0), Some(mortal("a"))), begun(at(0), Some(at_most_once("a"))));
+    assert_eq!(begun(at(0), Some(live_expiries("a"))), begun(at(0), Some(live_expiries("b"))));
+    assert_ne!(begun(at(0), Some(live_expiries("a"))), begun(at(0), Some(at_most_once("a"))));
 }
 
 /// [P2] [P6]

@@ -224,7 +224,7 @@ fn a_server_that_accepts_and_closes_meets_a_growing_delay() {
 #[test]
 fn silence_is_not_stability() {
     for (mode, silence) in [(when_idle(20, 10), 30), (listen(30), 30), (periodic(20, Some(10)), 10)] {
-        let mut client = Client::opened(Settings { max_attempts: Some(3), ..beating(mode) });
+        let mut client = Client::opened(Settings { max_retries: Some(3), ..beating(mode) });
         for attempt in 1..=3 {
             client.run(seconds(silence));
             assert_eq!(client.run_to_dial(), attempt, "{mode}");

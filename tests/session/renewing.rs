@@ -54,7 +54,7 @@ fn after_a_stable_connection_credentials_can_be_renewed_again() {
 /// [R8]
 #[test]
 fn a_renewal_counts_as_a_retry() {
-    let mut client = Client::new(Settings { max_attempts: Some(0), ..plain() });
+    let mut client = Client::new(Settings { max_retries: Some(0), ..plain() });
     client.connect();
     client.lose(REFUSED);
     assert_eq!(client.session.cause(), Cause::Exhausted(REFUSED));

@@ -85,7 +85,7 @@ fn what_the_server_asks_for_is_honoured_up_to_the_maximum_with_the_delay_on_top(
 #[test]
 fn max_attempts_ends_the_retries() {
     for max in [0, 1, 3] {
-        let mut client = Client::new(Settings { max_attempts: Some(max), ..plain() });
+        let mut client = Client::new(Settings { max_retries: Some(max), ..plain() });
         client.connect();
         for attempt in 1..=max {
             assert_eq!(lose_and_dial(&mut client), attempt);

@@ -97,7 +97,7 @@ fn unusual() -> Settings {
         heartbeat,
         greeting_timeout: Some(3 * SECOND),
         backoff: Backoff { base: SECOND, min: SECOND / 7, max: 9 * SECOND, jitter: Jitter::Decorrelated },
-        max_attempts: Some(u32::MAX),
+        max_retries: Some(u32::MAX),
         retry,
         outbox: OutboxConfig {
             overflow: Overflow::EvictOldest,
@@ -129,14 +129,14 @@ fn settings_and_configs_return() {
 #[test]
 fn a_config_can_be_read_from_the_settings_that_differ_from_the_default() {
     let stored = json!({
-        "max_attempts": 3,
+        "max_retries": 3,
         "outbox": { "max_messages": 100 },
         "heartbeat": { "mode": "Off" },
         "backoff": { "jitter": "Equal" },
     });
     let read: Config = serde_json::from_value(stored).expect("valid");
     let expected = Settings {
-        max_attempts: Some(3),
+        max_retries: Some(3),
         outbox: OutboxConfig { max_messages: 100, ..OutboxConfig::default() },
         heartbeat: HeartbeatConfig { mode: HeartbeatMode::Off, ..HeartbeatConfig::default() },
         backoff: Backoff { jitter: Jitter::Equal, ..Backoff::default() },
@@ -275,7 +275,7 @@ fn an_invalid_config_is_not_read_and_the_error_names_field_and_range() {
         (json!({ "connect_timeout": { "secs": 0, "nanos": 0 } }), "connect_timeout is 0ns; allowed is 1ms to 86400s"),
         (json!({ "min_dial_gap": { "secs": 0, "nanos": 1 } }), "min_dial_gap is 1ns; allowed is 1ms to 86400s"),
         (json!({ "greeting_timeout": { "secs": 86401, "nanos": 0 } }), "greeting_timeout is 86401s; allowed is 1ms to"),
-        (json!({ "outbox": { "ack_window": 0 } }), "outbox.ack_window is 0; allowed is 1 to 1024"),
+        (json!({ "outbox": { "ack_window": 0 } }), "outbox.ack_window is 0; allowed is 1 to 1048576"),
         (json!({ "conect_timeout": null }), "unknown field `conect_timeout`"),
     ];
     for (value, message) in cases {

@@ -114,7 +114,7 @@ impl<P: Protocol> HubServer<P> {
         &self.connections.hub
     }
 
-    /// Decides about a dial; the name of its connection, and the sub-protocol.
+    /// Decides about a dial; the name of its connection, and the subprotocol.
     pub fn admit(
         &mut self,
         now: Timestamp,

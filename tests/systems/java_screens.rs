@@ -54,7 +54,7 @@ impl Protocol for Screens {
                 let to = format!("{}/{to}", if from_device { "manager" } else { "device" });
                 hub::Input::Relay { conn, to, message: event.into(), volatile: false }
             }
-            _ => hub::Input::Unknown { conn },
+            _ => hub::Input::UnknownEvent { conn },
         });
     }
 
@@ -64,7 +64,7 @@ impl Protocol for Screens {
             Action::Deliver { conn, from, message, .. } => {
                 (conn, json!({"event": message, "fromUser": name_of(&from)}))
             }
-            Action::CannotHandle { conn, .. } => {
+            Action::UnknownEvent { conn, .. } => {
                 (conn, json!({"fromuserId": "system", "event": "heart", "msg": "event无法处理"}))
             }
             Action::Outcome { conn, to: Some(to), outcome: hub::Outcome::Offline(message), .. } => {

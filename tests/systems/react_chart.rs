@@ -33,7 +33,7 @@ impl Protocol for Charts {
         match parse(text)["projectId"].as_u64() {
             Some(project) => drop(self.projects.insert(conn, project)),
             None if text == HEART => server.input(hub::Input::Ping { conn }),
-            None => server.input(hub::Input::Unknown { conn }),
+            None => server.input(hub::Input::UnknownEvent { conn }),
         }
     }
 

@@ -45,7 +45,7 @@ impl Reader {
         None
     }
 
-    /// A line is bytes of an unfinished message, and a comment nothing but a sign of life.
+    /// A line is bytes of an unfinished message, and a comment nothing but a proof of life.
     fn input(&mut self, conn: ConnId, line: &str) -> Input<String> {
         self.line(line).map_or(Input::Alive { conn }, |message| Input::Message { conn, message })
     }

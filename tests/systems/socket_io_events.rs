@@ -50,13 +50,13 @@ impl Protocol for Board {
                 server.input(hub::Input::Broadcast { from: None, except: Vec::new(), message, volatile: false });
             }
             Some((name, data)) if name == "ask" => server.send(conn, packet("answer", &data)),
-            _ => server.input(hub::Input::Unknown { conn }),
+            _ => server.input(hub::Input::UnknownEvent { conn }),
         }
     }
 
     fn act(&mut self, server: &mut Connections, action: Action<String, String>) {
         match action {
-            Action::CannotHandle { conn, .. } => server.send(conn, packet("error", &json!("no such event"))),
+            Action::UnknownEvent { conn, .. } => server.send(conn, packet("error", &json!("no such event"))),
             Action::Broadcast { conns, message, .. } => conns.iter().for_each(|conn| server.send(*conn, &message)),
             _ => {}
         }

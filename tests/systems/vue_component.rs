@@ -19,7 +19,7 @@ impl Protocol for Backend {
         } else if let Some(number) = json["number"].as_u64() {
             server.send(conn, format!(r#"{{"ack":{number}}}"#));
         } else {
-            server.input(hub::Input::Unknown { conn });
+            server.input(hub::Input::UnknownEvent { conn });
         }
     }
 }
@@ -73,7 +73,7 @@ fn it_identifies_itself_and_then_sends_a_heart_for_each_minute_without_data() {
 fn a_limit_of_retries_counts_from_the_last_stable_connection_until_somebody_asks_again() {
     let refused = Loss::Transport(TransportError::Connect);
     for (limit, loss, state) in [(0, Loss::Transport(TransportError::Io), State::Idle), (5, refused, State::Open)] {
-        let mut system = opened_with::<Vue>(Settings { max_attempts: Some(limit), ..Vue::settings() });
+        let mut system = opened_with::<Vue>(Settings { max_retries: Some(limit), ..Vue::settings() });
         system.stop(0);
         system.run(seconds(3600));
         assert_eq!((system.state(0), system.cause(0)), (State::Idle, Cause::Exhausted(loss)));

@@ -37,8 +37,9 @@ impl Bench {
     /// The id and how many were evicted for it.
     fn send(&mut self, outgoing: Outgoing<char>) -> Result<(u64, u32), Refusal> {
         let expires = Deadline::after(Some(self.now), outgoing.time_to_live());
-        let evicted = self.outbox.make_room(&self.config, expires, &outgoing)?;
+        let evicted = self.outbox.make_room(&self.config, &outgoing)?;
         let accepted = self.outbox.accept(expires, outgoing).map_err(|refused| refused.reason)?;
+        expires.get().into_iter().for_each(|at| self.outbox.expires(at));
         Ok((accepted.as_raw(), evicted))
     }
 
@@ -55,7 +56,7 @@ impl Bench {
     }
 
     fn lend_when(&mut self, ready: Option<bool>) -> Option<(u64, char, bool)> {
-        let lent = if ready == Some(true) && self.outbox.lend_fresh(&self.config, self.now) {
+        let lent = if ready == Some(true) && self.outbox.lend_fast(&self.config, self.now) {
             self.outbox.fresh()
         } else if self.outbox.lend(&self.config, self.now, ready) {
             self.outbox.lent()
@@ -217,11 +218,11 @@ fn what_is_resolved_in_the_middle_of_a_redelivery_neither_skips_nor_repeats() {
 /// [Q6]
 #[test]
 fn what_expires_in_the_middle_of_a_redelivery_neither_skips_nor_repeats() {
-    for mortal in 0..4 {
+    for live_expiries in 0..4 {
         for sent in 0..=4 {
             let mut bench = bench(WIDE);
             for (place, message) in "abcd".chars().enumerate() {
-                let time = if place == mortal { SECOND } else { 9 * SECOND };
+                let time = if place == live_expiries { SECOND } else { 9 * SECOND };
                 bench.send(Outgoing::at_least_once(message, 1).expires_in(time)).expect("accepted");
             }
             bench.write_all();
@@ -229,8 +230,8 @@ fn what_expires_in_the_middle_of_a_redelivery_neither_skips_nor_repeats() {
             let mut again: String = (0..sent).filter_map(|_| bench.write()).collect();
             bench.expire_at(SECOND);
             again += &bench.write_all();
-            let expected = "abcd".chars().enumerate().filter(|(place, _)| *place != mortal || *place < sent);
-            assert_eq!(again, expected.map(|(_, message)| message).collect::<String>(), "{mortal} after {sent}");
+            let expected = "abcd".chars().enumerate().filter(|(place, _)| *place != live_expiries || *place < sent);
+            assert_eq!(again, expected.map(|(_, message)| message).collect::<String>(), "{live_expiries} after {sent}");
             assert_eq!((bench.outcomes().len(), bench.due()), (1, Some(9 * SECOND)));
         }
     }

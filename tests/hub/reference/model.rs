@@ -159,9 +159,9 @@ impl Model {
                 let nth = self.alive(conn)?;
                 self.conns[nth].owed[0] = Some(Act::Pong(conn));
             }
-            Input::Unknown { conn } => {
+            Input::UnknownEvent { conn } => {
                 let nth = self.alive(conn)?;
-                self.reply(nth, Act::CannotHandle(conn));
+                self.reply(nth, Act::UnknownEvent(conn));
             }
             Input::Login { conn, user } => self.login(conn, user)?,
             Input::Relay { conn, to, message, volatile } => self.relay(conn, to, message, volatile)?,
@@ -240,7 +240,7 @@ impl Model {
     fn login(&mut self, conn: ConnId, user: User) -> Option<()> {
         let nth = self.alive(conn)?;
         let other = self.conn_of(user);
-        let reject = self.config.second_login == SecondLogin::Reject;
+        let reject = self.config.second_login == SecondLogin::Refuse;
         let refusal = match self.conns[nth].phase {
             Phase::LoggedIn(own) => (own != user).then_some(LoginRefusal::OtherUser),
             _ => (other.is_some() && reject).then_some(LoginRefusal::UserOnline),

@@ -37,7 +37,7 @@ impl Watch {
                         && conns.iter().collect::<BTreeSet<_>>().len() == conns.len()
                 }
                 Act::Ended(conn, ..) | Act::LoggedIn(conn, _) | Act::LoginRefused(conn, _) => live(conn),
-                Act::CannotHandle(conn) | Act::Pong(conn) | Act::Ping(conn) => live(conn),
+                Act::UnknownEvent(conn) | Act::Pong(conn) | Act::Ping(conn) => live(conn),
                 Act::Close(conn, ..) => live(conn) && self.closed.insert(*conn),
                 Act::Abort(conn) => self.aborted.insert(*conn),
                 Act::Online(user) => self.online.insert(*user),

@@ -52,8 +52,7 @@ pub fn dictated(config: &HeartbeatConfig, mode: HeartbeatMode) -> Option<Heartbe
     let (interval, timeout) = (interval(mode), timeout(mode));
     let in_range = [interval, timeout].into_iter().flatten().all(|time| range.contains(&time));
     let shorter = !matches!(mode, HeartbeatMode::Periodic { .. }) || timeout <= interval;
-    let slow_after = config.slow_after.filter(|slow| timeout.is_none_or(|timeout| *slow < timeout));
-    (in_range && shorter).then_some(HeartbeatConfig { mode, slow_after, ..*config })
+    (in_range && shorter).then_some(HeartbeatConfig { mode, ..*config })
 }
 
 fn after(moment: Option<Timestamp>, time: Option<Duration>) -> Timestamp {
@@ -172,7 +171,7 @@ impl Heart {
     }
 
     fn slow(&self) -> Timestamp {
-        after(self.silent_since().filter(|_| !self.degraded), self.config.slow_after)
+        after(self.last_ping.filter(|_| self.awaiting && !self.degraded), self.config.slow_after)
     }
 
     fn next_ping(&self) -> Timestamp {

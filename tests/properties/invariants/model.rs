@@ -657,14 +657,14 @@ impl Model {
         if self.state == State::Connecting {
             self.count_retry();
         }
-        let mut wait = retry_after.min(self.config.retry_after_max);
+        let mut wait = retry_after.min(self.config.max_retry_after);
         match verdict(&self.config, loss) {
             Verdict::Retry => {}
             Verdict::RetryAfter(least) => wait = wait.max(least),
             Verdict::Renew if !std::mem::replace(&mut self.renew, true) => {}
             _ => return self.stop(Cause::Stopped(loss)),
         }
-        if self.config.max_attempts.is_some_and(|max| self.retry.0 >= max) {
+        if self.config.max_retries.is_some_and(|max| self.retry.0 >= max) {
             return self.stop(Cause::Exhausted(loss));
         }
         let (last, previous) = self.retry;

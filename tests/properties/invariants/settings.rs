@@ -31,8 +31,7 @@ pub fn config(bytes: &[u8; SETTINGS]) -> Config {
     let [heartbeat, interval, timeout, slow, tolerance, connect, greeting, close, rest @ ..] = *bytes;
     let [jitter, base, min, max, gap, stable, attempts, policy, asked, outbox @ ..] = rest;
     let mode = mode(heartbeat, time(interval), time(timeout));
-    let shortest = mode.detection_time().map_or(Duration::MAX, |_| time(interval).min(time(timeout)));
-    let slow_after = Some(time(slow).min(shortest / 2)).filter(|slow_after| slow >= 128 && *slow_after >= MILLISECOND);
+    let slow_after = (slow >= 128).then(|| time(slow).max(MILLISECOND));
     let settings = Settings {
         heartbeat: HeartbeatConfig { mode, slow_after, late_tolerance: time_or_zero(tolerance) },
         connect_timeout: time(connect),
@@ -41,9 +40,9 @@ pub fn config(bytes: &[u8; SETTINGS]) -> Config {
         backoff: backoff(jitter, time_or_zero(base), time_or_zero(min), time_or_zero(max)),
         min_dial_gap: time(gap),
         stable_after: time_or_zero(stable),
-        max_attempts: (attempts >= 128).then(|| u32::from(attempts % 8)),
+        max_retries: (attempts >= 128).then(|| u32::from(attempts % 8)),
         retry: retry(policy),
-        retry_after_max: time_or_zero(asked),
+        max_retry_after: time_or_zero(asked),
         outbox: outbox_config(outbox),
     };
     Config::new(settings).expect("made to be valid")
