@@ -3,6 +3,7 @@
 //!
 //! `cargo run --example minimal -- ws://HOST:PORT/PATH` sends one line and prints what comes back.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -17,7 +18,8 @@ use tungstenite::{Error, HandshakeError, Message, WebSocket, http::Uri, protocol
 const TICK: Duration = Duration::from_millis(20);
 
 // the loop
-/// Runs a session until `outbox` is dropped and everything is sent.
+/// Runs a session until `outbox` is dropped and what it held is sent, or two seconds have passed, or the policy says
+/// not to dial again. Every message has its outcome then.
 pub fn run(url: &str, seed: u64, outbox: &Receiver<Outgoing<Message>>, on_action: impl FnMut(Action<Message>)) {
     let session = Session::new(Config::default(), seed);
     let (origin, now) = (Instant::now(), Timestamp::ORIGIN);
@@ -27,7 +29,7 @@ pub fn run(url: &str, seed: u64, outbox: &Receiver<Outgoing<Message>>, on_action
         driver.read_clock(); // what has arrived by now is in time
         driver.read(); // for a tick at most
         driver.handle(Input::Timer); // early calls are harmless
-        if !driver.accept(outbox) {
+        if !driver.accept(outbox) || driver.session.state() == State::Idle {
             driver.handle(Input::close_within(100 * TICK)); // duplicates are harmless
         }
         driver.write();
@@ -206,7 +208,8 @@ fn main() {
     let (outbox, messages) = channel();
     _ = outbox.send(Outgoing::at_most_once(Message::text("hello"), 5));
     let mut outbox = Some(outbox);
-    run(&url, 1, &messages, |action| {
+    let seed = RandomState::new().hash_one(&url); // random, from the operating system
+    run(&url, seed, &messages, |action| {
         println!("{action:?}");
         if let Action::Deliver(_) = action {
             outbox = None; // done: dropping it ends the session

@@ -27,7 +27,7 @@ impl CloseCode {
     pub const TIMEOUT: Self = Self(NonZeroU16::new(3008).unwrap());
     /// 4408: no login in time, as HTTP 408 (convention of graphql-ws and others).
     pub const LOGIN_TIMEOUT: Self = Self(NonZeroU16::new(4408).unwrap());
-    /// 4409: a newer login of the same user took over, as HTTP 409 (likewise). Final by default: two clients
+    /// 4409: a newer login of the same user took over, as HTTP 409 (the same convention). Final by default: two clients
     /// of one user would otherwise replace each other for ever.
     pub const SUPERSEDED: Self = Self(NonZeroU16::new(4409).unwrap());
 

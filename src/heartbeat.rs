@@ -45,8 +45,8 @@ pub enum HeartbeatMode {
 }
 
 impl HeartbeatMode {
-    /// The longest time from the last proof of life to the verdict, if timers are on time.
-    /// `None` where there is never a verdict.
+    /// The longest time from the last proof of life until the link is declared dead, if timers are on time.
+    /// `None` if it never is.
     pub fn detection_time(&self) -> Option<Duration> {
         let before_the_wait = self.interval().unwrap_or_default();
         Some(before_the_wait.saturating_add(self.timeout()?))
@@ -318,7 +318,7 @@ impl Heartbeat {
 
     /// Checks what is due. An early call does nothing.
     ///
-    /// `late` is how much later the timer was called than it was due, as measured by whoever owns it: with
+    /// `late` is how much later the timer was called than it was due, as measured by the timer's owner: with
     /// one timer for many purposes that is the lateness of the earliest of them, not of this heartbeat's own.
     pub fn timer(&mut self, config: &HeartbeatConfig, now: Timestamp, late: Duration) -> Option<HeartbeatEvent> {
         let event = self.due(config, now, late);

@@ -22,7 +22,7 @@
 //! message of 30 s to live is still sent, and a dead link is noticed only when the rest of its interval is over. There
 //! use `CLOCK_BOOTTIME` (Linux, Android) or `mach_continuous_time` (Apple), and see to it that something wakes the
 //! driver: a timer on that clock, or a coarse tick. On waking, read what is readable, then call
-//! [`Input::Timer`]. The session finds out by itself how late that is. After a suspension a dead link is found within
+//! [`Input::Timer`]. The session measures how late that is. After a suspension a dead link is found within
 //! one more timeout of the heartbeat than [`Session::detection_time`], counted from the waking.
 //!
 //! Never use a clock that can be set: time does not run backwards for a session, so a single `now` from the far
@@ -38,6 +38,11 @@
 //!
 //! let config = Config::new(Settings { max_retries: Some(5), ..Settings::default() })?;
 //! let mut session: Session<String> = Session::new(config, 0x5eed);
+//!
+//! // Many sessions share one config by reference, or by `Arc`:
+//! let shared = std::sync::Arc::new(Config::default());
+//! let another: Session<String, std::sync::Arc<Config>> = Session::new(shared.clone(), 0xfeed);
+//! # let _ = (&mut session, another);
 //! # Ok::<(), heartline::ConfigError>(())
 //! ```
 //!
@@ -65,8 +70,9 @@
 //! }
 //! ```
 //!
-//! A loop that has to call the session between two actions pulls them one by one:
-//! `drop(session.handle(now, input))`, then [`Session::next_action`] until it gives `None`.
+//! A loop that has to call the session between two actions pulls them one by one: the first by
+//! `session.handle(now, input).next()`, the others by [`Session::next_action`] until it gives `None`. A `Deliver` is always
+//! the first, and never kept: drop the actions of [`Input::Message`] unseen and the message is lost, and counted.
 //!
 //! # 4. The inputs
 //!
@@ -79,7 +85,10 @@
 //! - Another proof of life, such as the server's own ping, a pong whose payload is not ours, or bytes of a message that is
 //!   not complete yet: [`Input::Alive`]. Without the last, a message that takes longer to arrive than the heartbeat
 //!   waits is never delivered.
-//! - A close frame, the end of the stream, an error: [`Input::Closed`]. Duplicates are harmless.
+//! - A close frame, the end of the stream, an error: [`Input::Closed`]. Duplicates are harmless. Answer the frame and drop
+//!   the socket; no `Abort` follows.
+//! - The peer has a message that was sent at least once: [`Input::Acked`], after [`Session::received`] or
+//!   [`Input::Alive`] for the frame that said so. It is not wanted any more: [`Input::Cancel`].
 //! - The greeting is over: [`Input::Ready`], if the config has a greeting.
 //! - The network came back or changed: [`Input::NetworkChanged`].
 //!
@@ -127,6 +136,38 @@
 //!
 //! Feed everything that is readable, *then* the timer if it is due, *then* transmit messages. In that order an answer that
 //! waits in the socket buffer saves the link even if the process was suspended.
+//!
+//! The loop is over when the state is [`State::Closed`]. [`State::Idle`] after a loss means that the policy says not to dial
+//! again: `Connect` starts anew, `Close` gives back what is queued.
+//!
+//! # Acknowledgements
+//!
+//! A message sent by [`Outgoing::at_least_once`] is kept until the peer acknowledges it, and transmitted again on the next
+//! connection. The peer needs a name for it: put the id of [`Transmit`] on the wire, and let it come back. An id that has to be unique
+//! across restarts of the program begins where the last one ended ([`Session::with_first_id`]).
+//!
+//! ```
+//! use heartline::{Action, ConnId, Input, MessageId, Outcome, Outgoing, Session, Timestamp};
+//!
+//! let now = Timestamp::ORIGIN;
+//! let conn = ConnId::from_raw(1).unwrap();
+//! let mut session: Session<&str> = Session::new(Default::default(), 1);
+//! session.handle(now, Input::Connect).for_each(drop);
+//! session.handle(now, Input::Opened { conn }).for_each(drop);
+//! session.send(now, Outgoing::at_least_once("buy 1", 5)).expect("there is room");
+//!
+//! let transmit = session.transmit(now).unwrap();
+//! let frame = format!("{} {}", transmit.id.as_raw(), transmit.message); // "1 buy 1"; `transmit.redelivery` says whether again
+//! let written = transmit.id;
+//! session.sent(now, written);
+//! # assert_eq!(frame, "1 buy 1");
+//!
+//! // The server answers "ack 1".
+//! let id = MessageId::from_raw("ack 1"[4..].parse().unwrap());
+//! session.handle(now, Input::Alive { conn }).for_each(drop);
+//! let action = session.handle(now, Input::Acked { id }).next();
+//! assert!(matches!(action, Some(Action::Outcome { outcome: Outcome::Acked, .. })));
+//! ```
 //!
 //! # A greeting with a login
 //!
@@ -203,6 +244,29 @@
 //! [`HeartbeatMode::Listen`](heartbeat::HeartbeatMode::Listen) if the server itself sends something at regular
 //! intervals. A `Ping` that is carried out as nothing makes the session reconnect again and again.
 //!
+//! # Recording and replaying
+//!
+//! A session is determined by its config, its seed, its first id and the calls made, so a log of [`Call`](replay::Call)s is a
+//! recording. How many actions were pulled is part of a call, and so is a `next_action` that gave `None`.
+//!
+//! ```
+//! use heartline::replay::{Call, Reply};
+//! use heartline::{Config, Input, Session, State, Timestamp};
+//!
+//! let log: [Call<String>; 2] = [
+//!     Call::Handle { now: Timestamp::ORIGIN, input: Input::Connect, pulled: Some(1) },
+//!     Call::NextAction,
+//! ];
+//! let mut session = Session::new(Config::default(), 1);
+//! for call in log {
+//!     match session.call(call) {
+//!         Reply::Actions(actions) => actions.for_each(|action| println!("{action:?}")), // must be pulled
+//!         other => println!("{other:?}"),
+//!     }
+//! }
+//! assert_eq!(session.state(), State::Connecting);
+//! ```
+//!
 //! # Alone
 //!
 //! The small machines are public where somebody may want them alone: [`heartbeat`] for either side of a connection,
@@ -213,8 +277,8 @@
 //! - `serde`: everything that goes in or comes out (config, calls, actions, events, outcomes, stats) can be
 //!   stored and read back; an invalid [`Config`] and unknown fields are not read. Off by default; without it the only
 //!   dependency is `thiserror`. Stored data carries no promise across minor versions.
-//! - `Action`, `State`, `Outcome`, `Delivery` are exhaustive on purpose: a driver should not miss one. What else may grow
-//!   is `#[non_exhaustive]`.
+//! - `Action`, `State`, `ReadyState`, `Outcome`, `Delivery`, `HeartbeatEvent` and the hub's `Action` and `Outcome` are exhaustive
+//!   on purpose: a driver should not miss one. What else may grow is `#[non_exhaustive]`.
 //!
 //! The crate is `no_std` with `alloc`, needs no atomics, and builds with Rust 1.85. `SPEC.md` in the repository says clause by clause
 //! what the machines do.

@@ -1,5 +1,6 @@
 //! Time as a number the driver hands in.
 
+use core::fmt;
 use core::time::Duration;
 
 /// A moment: nanoseconds since an origin that the driver chose, usually the start of the process.
@@ -68,6 +69,13 @@ pub(crate) const fn nanos(duration: Duration) -> u64 {
     }
 }
 
+/// The time since the origin, such as `12.5s`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.since_origin(), formatter)
+    }
+}
+
 /// A moment that something waits for, or never.
 ///
 /// Eight bytes instead of the sixteen of `Option<Timestamp>`: [`Timestamp::MAX`] stands for never, so a
@@ -126,6 +134,12 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_shown_as_the_time_since_the_origin() {
+        use alloc::string::ToString;
+        assert_eq!(Timestamp::after(Duration::from_millis(12_500)).to_string(), "12.5s");
+    }
 
     #[test]
     fn a_deadline_passes_at_its_very_moment() {

@@ -1,4 +1,4 @@
-//! The main job. Without arguments, a tour through real faults on loopback; with a URL, a client for it.
+//! A client on blocking dials and non-blocking sockets. Without arguments, a tour through real faults on loopback; with a URL, a client for it.
 //!
 //! ```text
 //! cargo run --example client

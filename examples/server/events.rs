@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tungstenite::Utf8Bytes;
 
-/// The reply to what the server does not know, as clients of the documents expect it.
+/// The reply to what the server does not know, as existing clients expect it.
 pub const CANNOT_HANDLE: Utf8Bytes =
     Utf8Bytes::from_static(r#"{"fromuserId":"system","event":"heart","msg":"event cannot be handled"}"#);
 

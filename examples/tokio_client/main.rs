@@ -1,4 +1,4 @@
-//! The main job on tokio. Without arguments, a tour through real faults on loopback; with a URL, a client for it.
+//! A client on tokio. Without arguments, a tour through real faults on loopback; with a URL, a client for it.
 //!
 //! ```text
 //! cargo run --example tokio_client

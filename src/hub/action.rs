@@ -99,7 +99,7 @@ pub enum Action<K, M> {
     Event(Event<K>),
 }
 
-/// How a message ended. Exhaustive on purpose: whoever sends has to know all the ways.
+/// How a message ended. Exhaustive on purpose: a sender has to handle every case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Outcome<M> {

@@ -119,7 +119,8 @@ pub enum Denial {
 pub struct Denied {
     /// What prevents the connection.
     pub reason: Denial,
-    /// After how long another attempt may succeed, for a `Retry-After` header; `None` where none would.
+    /// After how long another attempt may succeed, for a `Retry-After` header: `login_timeout` with status 503, `None`
+    /// with the others, where none would.
     pub retry_after: Option<Duration>,
 }
 

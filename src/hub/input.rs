@@ -9,9 +9,9 @@ use crate::conn::ConnId;
 /// What happened on a connection, or in the server.
 ///
 /// No input does harm at any time. One for a connection that is closing, gone or unknown changes nothing and is
-/// counted in [`Stats`](super::Stats).
+/// counted in [`Stats`](super::Stats), but for `Closed`, which completes a close.
 ///
-/// The inputs that stand for a frame are proof of life: all that name a connection but `Queued`, `Written`, `Close`
+/// The inputs that report a frame are proof of life: all that name a connection but `Queued`, `Written`, `Close`
 /// and `Closed`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -34,7 +34,7 @@ pub struct Stats {
     pub slept: u32,
     /// Replies that were not given because of `reply_gap`.
     pub unanswered: u32,
-    /// Inputs for connections that were closing or gone: nothing changed.
+    /// Inputs for connections that were closing or gone, other than the end of a close: nothing changed.
     pub stale: u32,
     /// Inputs for connections that never existed: nothing changed.
     pub ignored: u32,

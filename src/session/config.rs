@@ -37,17 +37,17 @@ pub struct Settings {
     /// Whether a greeting precedes everything queued, and how long it may take: 1 ms to a day.
     /// Default `None`: opened is ready.
     pub greeting_timeout: Option<Duration>,
-    /// How long a close handshake may take: 1 ms to a day. Default 5 s; RFC 6455 §7.1.1 speaks of a
-    /// reasonable period of time.
+    /// How long a close handshake may take: 1 ms to a day. Default 5 s; RFC 6455 §7.1.1 asks for a
+    /// reasonable time.
     pub close_timeout: Duration,
     /// The delays between dials. Default RFC 6455 §7.2.3, up to 30 s.
     pub backoff: Backoff,
     /// No two dials are closer together than this, no matter who asks for them: 1 ms to a day. Default 250 ms.
     pub min_dial_gap: Duration,
-    /// How long a connection must have lived, from ready to the last proof of life, for the count of retries to
-    /// start anew: up to a year. Default 5 s (reconnecting-websocket).
+    /// How long a connection must have lived, from ready to the last proof of life, for the retry count to be reset:
+    /// up to a year. Default 5 s (reconnecting-websocket).
     pub stable_after: Duration,
-    /// How many retries in a row before the session gives up; `None` for no end. Default `None`.
+    /// How many retries in a row before the session gives up, 0 for none at all; `None` for no end. Default `None`.
     pub max_retries: Option<u32>,
     /// Which losses are retried: ranges that are not empty, `RetryAfter` up to a year. Default: the
     /// [table](RetryPolicy) alone.
@@ -108,8 +108,7 @@ impl Config {
         self.0
     }
 
-    /// The longest time from the last proof of life to the verdict that the link is dead; `None`
-    /// where the heartbeat gives no verdict.
+    /// The longest time from the last proof of life until the link is declared dead; `None` if it never is.
     ///
     /// It holds for timers that are on time. A timer that is late adds its lateness and, where that is over
     /// `late_tolerance`, at most one more timeout. [`Session::detection_time`](super::Session::detection_time) also

@@ -1,4 +1,4 @@
-//! What a session tells about itself.
+//! States, causes and events.
 
 use core::fmt;
 
@@ -78,9 +78,9 @@ pub enum Cause {
     Stopped(Loss),
     /// As `Lost`, and there were `max_retries` retries already.
     Exhausted(Loss),
-    /// While closing, every message got its outcome.
+    /// While draining, every message got its outcome.
     Drained,
-    /// While closing, time ran out before every message had its outcome.
+    /// While draining, time ran out before every message had its outcome.
     DrainTimeout,
     /// The peer did not answer the close frame in time.
     CloseTimeout,
@@ -96,7 +96,7 @@ impl fmt::Display for Cause {
             Self::NetworkChanged => formatter.write_str("the network changed"),
             Self::Lost(loss) => loss.fmt(formatter),
             Self::Stopped(loss) => write!(formatter, "{loss}, which is not retried"),
-            Self::Exhausted(loss) => write!(formatter, "{loss}, and the attempts are used up"),
+            Self::Exhausted(loss) => write!(formatter, "{loss}, and the retries are used up"),
             Self::Drained => formatter.write_str("everything sent"),
             Self::DrainTimeout => formatter.write_str("out of time to send the rest"),
             Self::CloseTimeout => formatter.write_str("the close was not answered"),
@@ -119,11 +119,12 @@ pub enum Event {
         /// What led to it.
         cause: Cause,
     },
-    /// A ping has been unanswered for `slow_after`: the network is bad, and what is sent may be late.
+    /// A ping has been unanswered for `slow_after`: the link is slow, and what is sent may be late.
     Degraded,
     /// A proof of life after `Degraded`.
     Recovered,
-    /// A timer came so late that the process must have been suspended; the waits for answers start anew.
+    /// While an answer was waited for, a timer came so late that the process must have been suspended: the wait starts
+    /// anew. A suspension without such a wait is not reported.
     Slept {
         /// How much later than the deadline, in milliseconds.
         late_ms: u32,
@@ -134,9 +135,9 @@ impl fmt::Display for Event {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StateChanged { from, to, cause } => write!(formatter, "{from} -> {to}: {cause}"),
-            Self::Degraded => formatter.write_str("the network is bad"),
-            Self::Recovered => formatter.write_str("the network is good again"),
-            Self::Slept { late_ms } => write!(formatter, "suspended for {late_ms} ms"),
+            Self::Degraded => formatter.write_str("the link is slow"),
+            Self::Recovered => formatter.write_str("the link has recovered"),
+            Self::Slept { late_ms } => write!(formatter, "timer {late_ms} ms late, probably suspended"),
         }
     }
 }

@@ -18,6 +18,11 @@ use crate::time::{Deadline, nanos};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Fingerprint(Vec<u64>);
 
+/// Lateness beyond the tolerance: more of it makes no difference.
+fn just_late(config: &Config) -> Duration {
+    config.heartbeat.late_tolerance.saturating_add(Duration::from_nanos(1))
+}
+
 /// Takes whatever is hashed as it is.
 struct Digest<'a>(&'a mut Vec<u64>);
 
@@ -33,10 +38,10 @@ impl Hasher for Digest<'_> {
 
 impl<M> Machine<M> {
     pub(crate) fn fingerprint(&self, config: &Config) -> Fingerprint {
-        let mut into = Vec::new();
+        let (mut into, late) = (Vec::new(), just_late(config));
         self.print_phase(config, &mut into);
         let drain = self.drain.as_ref().map_or((Deadline::NEVER, 0), |drain| (drain.until, drain.code.get()));
-        into.extend(drain.0.distance(self.now, Duration::ZERO));
+        into.extend(drain.0.distance(self.now, late));
         into.push(u64::from(drain.1));
         into.extend(Deadline::at(self.dial_allowed).distance(self.now, Duration::ZERO));
         into.extend(self.retries.fingerprint());
@@ -49,15 +54,13 @@ impl<M> Machine<M> {
         if self.pending.has(SCHEDULE) {
             self.cause.hash(&mut digest);
         }
-        let late = config.heartbeat.late_tolerance.saturating_add(Duration::from_nanos(1));
-        into.extend(self.armed().distance(self.now, late));
         self.outbox.fingerprint(&config.outbox, self.now, late, &mut into);
         Fingerprint(into)
     }
 
     fn print_phase(&self, config: &Config, into: &mut Vec<u64>) {
         into.push(self.phase.state() as u64);
-        into.extend(self.phase.deadline().distance(self.now, Duration::ZERO));
+        into.extend(self.phase.deadline().distance(self.now, just_late(config)));
         match &self.phase {
             Phase::Idle | Phase::Closed => {}
             Phase::Waiting { dial, asked, .. } => (dial, asked).hash(&mut Digest(into)),

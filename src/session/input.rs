@@ -21,7 +21,8 @@ use crate::time::Timestamp;
 #[repr(u8)]
 pub enum Input<M> {
     /// The application wants to be connected: from `Idle` and `Closed` the session starts anew, from `Waiting` it
-    /// dials at once, during a drain the close is withdrawn, and after the close frame the session aborts and dials.
+    /// dials as soon as `min_dial_gap` allows, during a drain the close is withdrawn, and after the close frame the
+    /// session aborts and dials.
     Connect,
     /// The application wants a new connection, because it has new credentials, say, or was asked to go elsewhere: as
     /// `Connect`, but a living connection or dial is aborted and replaced. What lies in its buffers is lost.
@@ -63,11 +64,11 @@ pub enum Input<M> {
     Heartbeat {
         /// The connection to watch that way.
         conn: ConnId,
-        /// The mode. `late_tolerance` and `slow_after` stay those of the config; a `slow_after` that is not shorter
-        /// than the mode's timeout is left out.
+        /// The mode. `late_tolerance` and `slow_after` stay those of the config.
         mode: HeartbeatMode,
     },
-    /// A connection or dial ended, or a close frame arrived. Duplicates are harmless.
+    /// A connection or dial ended, or a close frame arrived: answer the frame and drop the socket, no
+    /// [`Abort`](super::action::Action::Abort) follows. Duplicates are harmless.
     Closed {
         /// The connection that ended.
         conn: ConnId,
@@ -78,7 +79,8 @@ pub enum Input<M> {
         /// event stream. Capped by `max_retry_after`.
         retry_after: Option<Duration>,
     },
-    /// The peer acknowledged an at-least-once message.
+    /// The peer acknowledged an at-least-once message. It names no connection and is no proof of life: report the frame
+    /// that carried it as [`Alive`](Self::Alive) too.
     Acked {
         /// The message.
         id: MessageId,

@@ -12,7 +12,7 @@ pub enum Loss {
     /// without any close frame is [`Transport`](Self::Transport), or 1006 where a browser says so.
     Close(u16),
     /// The application found that this connection is no good: a CONNACK that refuses, a token that expired. The
-    /// code is judged as that of a close frame would be. The connection is dropped without a close handshake.
+    /// code is treated as that of a close frame. The connection is dropped without a close handshake.
     Application(u16),
     /// The server answered the dial with this HTTP status instead of 101.
     Status(u16),

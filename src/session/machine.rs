@@ -1,5 +1,8 @@
 //! Everything that moves a session, from top to bottom: the message path, the inputs, the sending side, the
 //! timer, then the few transitions they lead to, and what the driver pulls.
+//!
+//! Where a call has a usual case that is cheap, that case stands in the call, and the whole rule in the function of the
+//! same name with `_slow`, which does the same if it is called instead.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -240,7 +243,7 @@ impl<M> Machine<M> {
         }
     }
 
-    /// As after nothing had happened.
+    /// Dials with the retry count and `renew` cleared.
     fn start(&mut self, config: &Config) {
         self.retries.reset();
         self.renew = false;
@@ -590,7 +593,7 @@ impl<M> Machine<M> {
         }
     }
 
-    /// From waiting: dials now, or as soon as the gap allows. False if that is no sooner than planned.
+    /// From waiting: dials now, or as soon as the gap allows. False if that is what is planned.
     fn dial_sooner(&mut self, config: &Config, sooner: Dial) -> bool {
         let Phase::Waiting { at, dial, asked } = &mut self.phase else { return false };
         if self.dial_allowed <= self.now {
@@ -598,7 +601,8 @@ impl<M> Machine<M> {
             return true;
         }
         let earliest = Deadline::at(self.dial_allowed);
-        if *at <= earliest {
+        let is_retry = matches!(dial, Dial::Policy(_));
+        if *at < earliest || (*at == earliest && !is_retry) {
             return false;
         }
         (*at, *dial, *asked) = (earliest, sooner, false);
@@ -815,8 +819,7 @@ impl<M> Machine<M> {
         Deadline::at(self.now.saturating_add(by))
     }
 
-    /// Ends the current connection. If its `Connect` was never pulled there is nothing to end, and its
-    /// name is free again.
+    /// Ends the current connection. If its `Connect` was never pulled, its id was never handed out: the next dial uses it.
     fn abort(&mut self) {
         match self.last_conn {
             Some(last) if self.pending.has(CONNECT) => self.last_conn = ConnId::from_raw(last.as_raw() - 1),

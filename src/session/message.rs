@@ -40,7 +40,8 @@ pub enum Delivery {
     /// Survives reconnects until it is transmitted, then is done: the connection may still lose it (as QoS 0 of
     /// MQTT).
     AtMostOnce,
-    /// Kept until it is acknowledged, and transmitted again on every new connection (as QoS 1 of MQTT).
+    /// Transmitted, and transmitted again on every new connection, until it is acknowledged (as QoS 1 of MQTT), expires,
+    /// is cancelled or rejected, reaches [`max_losses`](crate::outbox::OutboxConfig::max_losses) or is abandoned.
     AtLeastOnce,
 }
 
@@ -142,8 +143,8 @@ impl<M> Clone for Transmit<'_, M> {
 
 impl<M> Copy for Transmit<'_, M> {}
 
-/// How an accepted message ended; each has exactly one outcome. Exhaustive on purpose: whoever sends has to know
-/// all the ways.
+/// How an accepted message ended; each has exactly one outcome. Exhaustive on purpose: a sender has to
+/// handle every case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Outcome<M> {
@@ -210,7 +211,7 @@ impl fmt::Display for Reason {
 #[error("message refused: {reason}")]
 #[non_exhaustive]
 pub struct Refused<M> {
-    /// What stood against it.
+    /// Why it was refused.
     pub reason: Refusal,
     /// The message, as it was.
     pub outgoing: Outgoing<M>,
@@ -230,7 +231,7 @@ pub enum Refusal {
     /// A `ThisConnection` message, and there is no open connection.
     #[error("there is no open connection")]
     NotConnected,
-    /// The session is closing or closed.
-    #[error("the session is closing or closed")]
+    /// The session is draining, closing or closed.
+    #[error("the session is draining, closing or closed")]
     Closed,
 }

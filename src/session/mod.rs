@@ -1,6 +1,6 @@
 //! The client's side: one session over any number of connections.
 //!
-//! [`Session`] is the door; everything that moves it stands in one file, `machine.rs`.
+//! [`Session`] is the public interface; everything that moves it is in one file, `machine.rs`.
 
 pub(crate) mod action;
 pub(crate) mod config;
@@ -74,7 +74,7 @@ impl<M, C: Borrow<Config>> Session<M, C> {
     /// Takes one input. Never fails and never panics, in whatever state and however late.
     ///
     /// The actions are to be pulled before the next call; see [`Actions`] for what happens otherwise.
-    // As of `Machine::handle`.
+    // For the same reason as `Machine::handle`.
     #[inline(always)]
     pub fn handle(&mut self, now: Timestamp, input: Input<M>) -> Actions<'_, M> {
         let deliver = self.machine.handle(self.config.borrow(), now, input);
@@ -164,7 +164,7 @@ impl<M, C: Borrow<Config>> Session<M, C> {
     /// When [`Input::Timer`] is due: the one timer of the session. Immediately, while anything is owed
     /// that was not pulled; `None` if nothing will happen without an input.
     ///
-    /// Messages do not move it, so a busy connection re-arms its timer about once per heartbeat interval. It may be
+    /// Inbound messages do not move it, so a busy connection re-arms its timer about once per heartbeat interval. It may be
     /// early for what was resolved since it was last due, and is never late.
     #[inline]
     pub fn deadline(&self) -> Option<Timestamp> {
@@ -209,9 +209,9 @@ impl<M, C: Borrow<Config>> Session<M, C> {
         }
     }
 
-    /// The longest time from the last proof of life to the verdict that the link is dead, if timers are on time: by
+    /// The longest time from the last proof of life until the link is declared dead, if timers are on time: by
     /// the heartbeat of the current connection, which the server may have dictated, or else by that of the config.
-    /// `None` where there is never a verdict.
+    /// `None` if it never is.
     pub fn detection_time(&self) -> Option<Duration> {
         self.machine.heartbeat_config(self.config.borrow()).mode.detection_time()
     }
@@ -237,7 +237,7 @@ impl<M, C: Borrow<Config>> Session<M, C> {
         self.machine.outbox.held_bytes()
     }
 
-    /// Messages that count against the bounds, likewise.
+    /// Messages that count against the bounds, those whose outcome was not pulled yet included.
     pub fn held(&self) -> usize {
         self.machine.outbox.held()
     }
@@ -289,8 +289,9 @@ impl<M> Drop for Actions<'_, M> {
     }
 }
 
-/// What a [`Call`] returns.
+/// What a [`Call`] returns. The actions of [`Call::Handle`] are to be pulled, or the call is another one.
 #[derive(Debug)]
+#[must_use = "pull its actions: how many were pulled decides what comes next"]
 #[non_exhaustive]
 pub enum Reply<'a, M> {
     /// Of [`Call::Handle`]: as many actions as it says were pulled.

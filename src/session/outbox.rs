@@ -349,8 +349,8 @@ impl<M> Outbox<M> {
         self.queues.as_ref().is_some_and(|queues| queues.ack_due().passed(now))
     }
 
-    /// Starts every wait for an acknowledgement anew that is longer than `tolerance` and was not started anew before.
-    /// True if there was one.
+    /// Starts the waits for acknowledgements anew that were not started anew before. True if one of them is longer than
+    /// `tolerance`.
     pub(crate) fn restart_ack_waits(&mut self, config: &OutboxConfig, now: Timestamp, tolerance: Duration) -> bool {
         let ack_due = Deadline::after(Some(now), config.ack_timeout);
         self.queues.as_mut().is_some_and(|queues| queues.restart_ack_waits(tolerance, ack_due))
@@ -704,8 +704,11 @@ impl<M> Queues<M> {
     fn restart_ack_waits(&mut self, tolerance: Duration, ack_due: Deadline) -> bool {
         let mut restarted = false;
         self.unacked.for_each(|header| {
-            if header.has_waited(ack_due) > tolerance && !header.grace_used {
-                (header.ack_due, header.grace_used, restarted) = (ack_due, true, true);
+            if !header.ack_due.is_never() && !header.grace_used {
+                // A shorter one keeps its grace, but moves along: the first in the queue stays the first that is due.
+                header.grace_used = header.has_waited(ack_due) > tolerance;
+                header.ack_due = ack_due;
+                restarted |= header.grace_used;
             }
         });
         self.arm();
@@ -781,7 +784,7 @@ impl<M> Queues<M> {
     /// `late` is the most that is told apart of how long an acknowledgement has been waited for.
     fn fingerprint(&self, config: &OutboxConfig, now: Timestamp, late: Duration, into: &mut Vec<u64>) {
         let ack_due = Deadline::after(Some(now), config.ack_timeout);
-        into.extend(self.due.distance(now, Duration::ZERO));
+        into.extend(self.due.distance(now, late));
         for (queue, unacked) in [(&self.this_connection, false), (&self.unacked, true), (&self.fresh, false)] {
             into.push(queue.len() as u64);
             for entry in queue.iter() {

@@ -72,8 +72,15 @@ impl Pending {
             self.set(ABORT | STALE_FIRST, true);
             return false;
         }
-        let place = if self.has(STALE_FIRST) { &mut self.first_abort } else { &mut self.second_abort };
-        place.replace(conn).is_some()
+        if !self.has(STALE_FIRST) {
+            return self.second_abort.replace(conn).is_some();
+        }
+        // What was lost since then is older than the newcomer.
+        let lost = self.second_abort.take();
+        self.set(STALE_FIRST, lost.is_none());
+        self.second_abort = lost.and(Some(conn));
+        self.first_abort = lost.or(Some(conn));
+        true
     }
 
     pub(crate) fn next_abort(&mut self) -> Option<ConnId> {
@@ -170,14 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn of_the_stale_ones_the_last_is_kept_in_the_place_of_the_first() {
+    fn of_the_stale_ones_the_last_is_kept_and_comes_after_what_was_there() {
         let mut pending = Pending::default();
         assert!(!pending.abort_stale(conn(1)) && !pending.abort_stale(conn(1)));
         assert!(pending.abort_stale(conn(2)));
         pending.abort(conn(4));
         assert!(pending.abort_stale(conn(3)));
         assert!(!pending.abort_stale(conn(4)), "it is to be aborted anyway");
-        assert_eq!(aborts(&mut pending), [3, 4]);
+        assert_eq!(aborts(&mut pending), [4, 3]);
         pending.abort(conn(4));
         assert!(!pending.abort_stale(conn(1)));
         assert!(pending.abort_stale(conn(2)));

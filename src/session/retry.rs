@@ -132,7 +132,7 @@ pub const DEFAULT_RULES: &[DefaultRule] = &{
     [
         close(1000, Stop, "normal closure, the purpose is fulfilled: RFC 6455 7.4.1"),
         close(1001, Retry, "going away, a server going down: RFC 6455 7.4.1"),
-        close(1002, Stop, "protocol error, dialing again changes nothing: RFC 6455 7.4.1"),
+        close(1002, Stop, "protocol error, dialling again changes nothing: RFC 6455 7.4.1"),
         close(1003, Stop, "data type not accepted: RFC 6455 7.4.1"),
         close(1005, Retry, "closed without a code: RFC 6455 7.4.1"),
         close(1006, Retry, "ended without a close frame: RFC 6455 7.4.1"),

@@ -36,8 +36,8 @@ pub struct Stats {
     pub pongs: u32,
     /// Inputs for a connection that had ended: nothing changed.
     pub stale: u32,
-    /// Inputs that make no sense in the state they met or name what does not exist, and `sent` or `rejected` for a
-    /// message that is not lent: nothing changed.
+    /// Inputs that make no sense in the state they met (a second `Close` that shortens nothing is one) or name what does
+    /// not exist, and `sent` or `rejected` for a message that is not lent: nothing changed. No alarm by itself.
     pub ignored: u32,
     /// Messages that made room for newer ones.
     pub evictions: u32,

@@ -62,6 +62,7 @@ fn a_reconnect_that_only_clears_renew_has_changed_something() {
     let retry = RetryPolicy::default().with(Pattern::Any, Verdict::Renew);
     let mut client = Client::opened(Settings { retry, min_dial_gap: SECOND, ..plain() });
     client.lose(IO);
+    client.connect();
     assert_eq!(client.input(Input::Reconnect), []);
     assert_eq!(client.session.stats().ignored, 0);
 }

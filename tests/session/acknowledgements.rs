@@ -181,6 +181,21 @@ fn a_wait_for_an_acknowledgement_no_longer_than_the_tolerance_keeps_its_grace() 
     assert_eq!(client.timer(), [slept(3_570_000)], "for b");
 }
 
+/// [Q9] [P7]
+#[test]
+fn after_a_sleep_the_oldest_wait_is_still_the_first_that_is_due() {
+    let mut client = Client::opened(bounded(OutboxConfig { ack_timeout: Some(seconds(3)), ..OutboxConfig::default() }));
+    client.unacknowledged("a");
+    client.now = at(5_500);
+    client.unacknowledged("b");
+    assert_eq!(client.timer_at(6_000), [slept(3_000)]);
+    assert_eq!(client.session.deadline(), Some(at(9_000)));
+    let a = client.session.deadline().expect("a's");
+    client.ack(id(1));
+    client.run(a.saturating_since(client.now));
+    assert_eq!(client.session.cause(), Cause::Lost(Loss::AckTimeout), "b's");
+}
+
 /// [Q9] [H6]
 #[test]
 fn a_sleep_is_reported_once_for_the_heartbeat_and_the_acknowledgements() {

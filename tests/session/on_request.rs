@@ -79,6 +79,18 @@ fn a_changed_network_while_waiting_dials_at_once_or_as_soon_as_the_gap_allows() 
     assert_eq!(client.run(SECOND)[..2], [(at(100), redial(2, 0, IO)), (at(100), network)]);
 }
 
+/// [R6] [R10]
+#[test]
+fn a_retry_that_is_due_when_the_gap_ends_gives_way_to_a_dial_that_was_asked_for() {
+    let mut client = Client::new(Settings { min_dial_gap: SECOND, ..plain() });
+    client.connect();
+    client.lose(IO);
+    assert_eq!(client.session.next_dial(), Some((1, at(1_000))));
+    assert_eq!(client.connect(), [schedule(0, at(1_000), Cause::Lost(IO))]);
+    assert_eq!(client.connect(), [], "planned already");
+    assert_eq!(client.run(SECOND)[0].1, redial(2, 0, IO));
+}
+
 /// **Bug 16.** A phone that changes networks every few seconds made a dial of each change, whatever the server had asked
 /// for. A thousand clients that the server has asked to stay away keep their jitter.
 ///
@@ -98,6 +110,10 @@ fn a_changed_network_does_not_shorten_a_wait_that_the_server_asked_for() {
         assert_eq!(client.input(Input::NetworkChanged), [], "wish {place}");
         assert_eq!((client.session.next_dial(), client.session.stats().ignored), (dial, 1), "wish {place}");
     }
+    let own = RetryPolicy::default().with(Pattern::Any, Verdict::RetryAfter(seconds(5)));
+    let mut client = Client::opened(Settings { retry: own, ..plain() });
+    client.lose(IO);
+    assert_eq!(client.input(Input::NetworkChanged), [], "the policy's own");
     let mut client = Client::opened(plain());
     client.lose_and_wait(IO, seconds(0));
     client.sleep(millis(999));
@@ -106,7 +122,7 @@ fn a_changed_network_does_not_shorten_a_wait_that_the_server_asked_for() {
 
 /// The dial may hang on an interface that is gone, for the whole timeout.
 ///
-/// [R7]
+/// [R7] [C1]
 #[test]
 fn a_changed_network_replaces_a_dial_that_is_older_than_the_gap() {
     let mut client = Client::new(plain());

@@ -169,6 +169,8 @@ fn asked_again_a_newer_message_for_this_connection_goes_first_and_an_expired_one
     assert_eq!(client.rest(), [transmitted(3), returned(1, Reason::Expired, "brief"), transmitted(2)]);
 }
 
+/// **Bug 29.** Here even the message that is to be written next.
+///
 /// [Q6] [Q7]
 #[test]
 fn a_message_that_expires_while_it_is_lent_is_not_lent_again() {

@@ -335,8 +335,11 @@ fn waits_for_acknowledgements_start_anew_once() {
     bench.write();
     let restart = |bench: &mut Bench, at| bench.outbox.restart_ack_waits(&bench.config, Timestamp::after(at), SECOND);
     assert!(!restart(&mut bench, 6 * SECOND), "no longer than tolerated");
-    assert!(restart(&mut bench, 7 * SECOND), "b's first");
-    assert_eq!(bench.due(), Some(6 * SECOND));
+    assert!(restart(&mut bench, 8 * SECOND), "b's first");
+    assert_eq!(bench.due(), Some(6 * SECOND), "a's");
+    assert!(bench.outbox.acked(id(1)));
+    bench.expire_at(5 * SECOND);
+    assert_eq!(bench.due(), Some(9 * SECOND), "b's");
 }
 
 /// [Q3] [X1]

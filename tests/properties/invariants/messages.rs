@@ -282,16 +282,17 @@ impl Outbox {
         }
     }
 
-    /// Q9: true if there was a wait of more than the tolerance that was not started anew before.
+    /// Q9: true if a wait that was not started anew before was longer than the tolerance.
     pub fn restart_ack_waits(&mut self, now: Timestamp, tolerance: std::time::Duration) -> bool {
         let due = self.config.ack_timeout.map_or(Timestamp::MAX, |timeout| now.saturating_add(timeout));
-        let long = |entry: &Entry| entry.ack_due < Timestamp::MAX && due.saturating_since(entry.ack_due) > tolerance;
-        let waits = |entry: &&mut Entry| entry.outcome.is_none() && long(entry) && !entry.graced;
-        let mut restarted = false;
-        for entry in self.entries.iter_mut().filter(waits) {
-            (entry.ack_due, entry.graced, restarted) = (due, true, true);
+        let running = |entry: &&mut Entry| entry.outcome.is_none() && entry.ack_due < Timestamp::MAX && !entry.graced;
+        let mut long = false;
+        for entry in self.entries.iter_mut().filter(running) {
+            entry.graced = due.saturating_since(entry.ack_due) > tolerance;
+            entry.ack_due = due;
+            long |= entry.graced;
         }
-        restarted
+        long
     }
 
     /// Q3, P6: this outcome, after those of earlier calls.

@@ -633,7 +633,8 @@ impl Model {
 
     /// R6, R7: false if that is no sooner than planned.
     fn dial_sooner(&mut self, dial: Dial) -> bool {
-        let sooner = self.gap() <= self.now || self.gap() < self.dial_at;
+        let preempts = self.gap() == self.dial_at && matches!(self.dial, Dial::Retry(..));
+        let sooner = self.gap() <= self.now || self.gap() < self.dial_at || preempts;
         if self.gap() <= self.now {
             self.start_dial(dial);
         } else if sooner {

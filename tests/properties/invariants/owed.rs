@@ -32,12 +32,11 @@ impl Owed {
         if self.aborts.iter().any(|(owed, _)| *owed == conn) {
             return 0;
         }
-        if let Some(place) = self.aborts.iter_mut().find(|(_, stale)| *stale) {
-            place.0 = conn;
-            return 1;
-        }
+        let before = self.aborts.len();
+        self.aborts.retain(|(_, stale)| !stale);
+        let dropped = before - self.aborts.len();
         self.aborts.push_back((conn, true));
-        0
+        dropped as u32
     }
 
     /// P3: four events are kept. How many are lost.
