@@ -327,7 +327,7 @@ impl Heartbeat {
     }
 
     fn due(&mut self, config: &HeartbeatConfig, now: Timestamp, late: Duration) -> Option<HeartbeatEvent> {
-        if late.min(self.waited(config, now)) > config.late_tolerance && !self.is(GRACE_USED) {
+        if late > config.late_tolerance && self.waited(config, now) > config.late_tolerance && !self.is(GRACE_USED) {
             let ping = self.ping(config, now);
             self.flags |= GRACE_USED;
             return Some(HeartbeatEvent::Slept { ping });

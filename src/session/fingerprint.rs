@@ -70,7 +70,9 @@ impl<M> Machine<M> {
             Phase::Open { since, heartbeat, dictated } => {
                 let watched_by = self.heartbeat_config(config);
                 let good_for = heartbeat.good_until(watched_by, self.now).saturating_since(*since);
-                into.push(nanos(good_for.min(config.stable_after)));
+                // How long it would have been stable by a proof of life now, and without one.
+                let would_be = self.now.saturating_since(*since);
+                into.extend([good_for, would_be].map(|time| nanos(time.min(config.stable_after))));
                 heartbeat.fingerprint(watched_by, self.now, config.min_dial_gap, into);
                 dictated.hash(&mut Digest(into));
             }

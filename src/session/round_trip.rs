@@ -29,7 +29,8 @@ impl Estimate {
             0 => u64::from(sample),
             _ => (7 * u64::from(self.smoothed) + u64::from(sample) + 4) / 8,
         };
-        self.smoothed = u32::try_from(smoothed).unwrap_or(u32::MAX);
+        // An average of two values of 32 bits is one.
+        self.smoothed = smoothed as u32;
         self.latest = sample;
     }
 
