@@ -50,7 +50,8 @@
 //!
 //! [`Session::handle`] takes one [`Input`] and gives the [`Action`]s of that step. Pull them all, in order, and
 //! carry out each one whole, whatever the socket does: an [`Abort`](Action::Abort) that waits behind a full send buffer
-//! would wait for ever. So leave room for a ping and a close frame in that buffer.
+//! would wait for ever. So leave room for a ping and a close frame in that buffer. A dial that blocks is made after the other
+//! actions of the step, or they wait for it.
 //!
 //! ```
 //! use heartline::{Action, Input, Session, Timestamp};

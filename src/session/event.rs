@@ -141,3 +141,15 @@ impl fmt::Display for Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_ready_state_has_its_name_from_the_web() {
+        let names = [ReadyState::Connecting, ReadyState::Open, ReadyState::Closing, ReadyState::Closed];
+        assert_eq!(names.map(|state| state.to_string()), ["Connecting", "Open", "Closing", "Closed"]);
+    }
+}

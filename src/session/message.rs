@@ -235,3 +235,24 @@ pub enum Refusal {
     #[error("the session is draining, closing or closed")]
     Closed,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn ids_promises_and_outcomes_read_as_a_log_would_say_them() {
+        assert_eq!(MessageId::from_raw(7).to_string(), "#7");
+        let promises = [Delivery::ThisConnection, Delivery::AtMostOnce, Delivery::AtLeastOnce];
+        let promises = promises.map(|delivery| delivery.to_string());
+        assert_eq!(promises, ["this connection only", "at most once", "at least once"]);
+        let expired = |outcome: fn(Reason, u8) -> Outcome<u8>| outcome(Reason::Expired, 0).to_string();
+        assert_eq!(expired(Outcome::Returned), "not transmitted: its time to live was over");
+        assert_eq!(expired(Outcome::Unconfirmed), "transmitted, not acknowledged: its time to live was over");
+        assert_eq!(
+            [Outcome::Transmitted, Outcome::<u8>::Acked].map(|outcome| outcome.to_string()),
+            ["transmitted", "acknowledged"]
+        );
+    }
+}

@@ -285,6 +285,17 @@ fn first_id(first: u64) -> Session<Message> {
     Session::with_first_id(Config::new(plain()).expect("valid"), 7, id(first))
 }
 
+/// [Q3]
+#[test]
+fn after_the_last_id_every_message_is_refused() {
+    let now = Timestamp::ORIGIN;
+    let mut session = first_id(u64::MAX - 2);
+    session.handle(now, Input::Connect).for_each(drop);
+    session.handle(now, Input::Opened { conn: conn(1) }).for_each(drop);
+    let mut send = || session.send(now, at_most_once("a")).map_err(|refused| refused.reason);
+    assert_eq!([send(), send(), send()], [Ok(id(u64::MAX - 2)), Ok(id(u64::MAX - 1)), Err(Refusal::Full)]);
+}
+
 /// A late acknowledgement from before a restart must not acknowledge another message.
 ///
 /// [Q3] [P2]
