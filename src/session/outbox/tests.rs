@@ -218,11 +218,11 @@ fn what_is_resolved_in_the_middle_of_a_redelivery_neither_skips_nor_repeats() {
 /// [Q6]
 #[test]
 fn what_expires_in_the_middle_of_a_redelivery_neither_skips_nor_repeats() {
-    for live_expiries in 0..4 {
+    for brief in 0..4 {
         for sent in 0..=4 {
             let mut bench = bench(WIDE);
             for (place, message) in "abcd".chars().enumerate() {
-                let time = if place == live_expiries { SECOND } else { 9 * SECOND };
+                let time = if place == brief { SECOND } else { 9 * SECOND };
                 bench.send(Outgoing::at_least_once(message, 1).expires_in(time)).expect("accepted");
             }
             bench.write_all();
@@ -230,8 +230,8 @@ fn what_expires_in_the_middle_of_a_redelivery_neither_skips_nor_repeats() {
             let mut again: String = (0..sent).filter_map(|_| bench.write()).collect();
             bench.expire_at(SECOND);
             again += &bench.write_all();
-            let expected = "abcd".chars().enumerate().filter(|(place, _)| *place != live_expiries || *place < sent);
-            assert_eq!(again, expected.map(|(_, message)| message).collect::<String>(), "{live_expiries} after {sent}");
+            let expected = "abcd".chars().enumerate().filter(|(place, _)| *place != brief || *place < sent);
+            assert_eq!(again, expected.map(|(_, message)| message).collect::<String>(), "{brief} after {sent}");
             assert_eq!((bench.outcomes().len(), bench.due()), (1, Some(9 * SECOND)));
         }
     }
@@ -285,6 +285,14 @@ fn the_times_to_live_of_resolved_messages_are_forgotten() {
     assert_eq!(bench.due(), Some(9 * SECOND));
     bench.expire_at(9 * SECOND);
     assert_eq!(bench.outcomes(), [(1, Outcome::Returned(Reason::Expired, 'a'))]);
+    let brief = |bench: &mut Bench| bench.send(Outgoing::at_most_once('c', 1).expires_in(SECOND)).expect("accepted").0;
+    let mut bench = self::bench(OutboxConfig { max_messages: 64, ..WIDE });
+    let crowd: Vec<u64> = (0..64).map(|_| brief(&mut bench)).collect();
+    crowd.into_iter().for_each(|id| assert!(bench.outbox.cancel(MessageId::from_raw(id))));
+    bench.outcomes();
+    brief(&mut bench);
+    let queues = bench.outbox.queues.as_ref().expect("in use");
+    assert_eq!(queues.expiries.len(), 1, "of a crowd that has gone too");
 }
 
 /// [Q2] [Q10]
