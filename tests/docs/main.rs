@@ -3,6 +3,7 @@
 mod bugs;
 mod clauses;
 mod readme;
+mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};

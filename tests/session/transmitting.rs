@@ -356,3 +356,55 @@ fn a_message_for_a_connection_that_has_ended_was_returned_with_it() {
     client.sent(lent.id);
     assert_eq!((client.outcomes().len(), client.session.stats().ignored), (1, 1));
 }
+
+/// An open session whose queues have been used, so that the usual case of each call needs no room to be made.
+fn seasoned() -> Client {
+    let mut client = Client::opened(plain());
+    for text in ["x", "y"] {
+        client.at_most_once(text);
+        let id = client.unacknowledged(text);
+        client.ack(id);
+    }
+    client
+}
+
+/// [Q7]
+#[test]
+fn sent_for_the_first_in_the_queue_changes_nothing_while_another_is_lent() {
+    for send in [Client::at_most_once, Client::at_least_once] {
+        let mut client = seasoned();
+        let first = send(&mut client, "first");
+        client.this_connection("login");
+        client.transmit().expect("login");
+        client.sent(first);
+        assert_eq!(client.write_all(), ["login", "first"]);
+    }
+}
+
+/// [Q7]
+#[test]
+fn sent_for_a_message_that_was_cancelled_while_it_was_lent_does_not_count_for_the_next() {
+    for send in [Client::at_most_once, Client::at_least_once] {
+        let mut client = seasoned();
+        let lent = send(&mut client, "cancelled");
+        send(&mut client, "next");
+        client.transmit().expect("it");
+        client.input(Input::Cancel { id: lent });
+        client.sent(lent);
+        assert_eq!(client.write_all(), ["next"]);
+    }
+}
+
+/// [Q8] [Q9]
+#[test]
+fn sent_after_a_reconnect_does_not_start_the_wait_for_an_acknowledgement() {
+    let mut client = seasoned();
+    let lent = client.at_least_once("a");
+    client.transmit().expect("a");
+    client.lose(IO);
+    client.run_to_dial();
+    client.open();
+    client.sent(lent);
+    assert_eq!(client.session.deadline(), None);
+    assert_eq!(client.write_all(), ["a"]);
+}
