@@ -114,6 +114,23 @@ fn every_bug_names_tests_that_exist_and_cite_what_it_breaks() {
     }
 }
 
+/// A patch whose place has moved could put its bug somewhere else, where no test looks.
+#[test]
+fn every_patch_fits_exactly_one_place_of_the_present_source() {
+    for (path, patch) in below("tests/bugs", "patch") {
+        let diff = &patch[patch.find("\n--- a/").expect("a diff")..];
+        for file in diff.split("\n--- a/").skip(1) {
+            let (name, hunks) = file.split_once('\n').expect("a name");
+            let source = read(name);
+            for hunk in hunks.split("\n@@ ").skip(1) {
+                let kept = hunk.lines().skip(1).filter(|line| !line.starts_with('+'));
+                let place: String = kept.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect();
+                assert_eq!(source.matches(&place).count(), 1, "{path} does not fit {name}:\n{place}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_clause_every_reported_bug_and_every_document_has_its_bug() {
     let broken: BTreeSet<_> = bugs().into_iter().flat_map(|bug| bug.breaks).collect();
