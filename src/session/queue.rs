@@ -300,6 +300,17 @@ mod tests {
         assert_eq!((ids(&queue), queue.slots.len()), ([6].into(), 1));
     }
 
+    /// With so many slots that no gap is closed: the count itself has to be right.
+    #[test]
+    fn gaps_that_reach_an_end_no_longer_count() {
+        let mut queue = queue(1..=40);
+        [2, 3, 38, 39].map(|id| queue.take(id).expect("it is there"));
+        queue.drop_first();
+        assert_eq!((queue.slots.len(), queue.gaps, queue.len()), (37, 2, 35));
+        queue.take(40);
+        assert_eq!((queue.slots.len(), queue.gaps, queue.len()), (34, 0, 34));
+    }
+
     #[test]
     fn at_most_half_of_the_slots_in_use_are_gaps() {
         let mut queue = queue(0..1_000);
