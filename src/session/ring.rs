@@ -107,3 +107,18 @@ impl<T> Ring<T> {
         self.head.wrapping_add(rank) & self.slots.len().wrapping_sub(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_that_is_not_in_use_is_not_handed_out() {
+        let mut ring = Ring::new();
+        ring.make_room(|| 0);
+        *ring.add().expect("room was made") = 7;
+        assert!(ring.has_room(), "there are slots beyond the one in use");
+        assert_eq!((ring.get(0), ring.get(1)), (Some(&7), None));
+        assert_eq!((ring.get_mut(0).copied(), ring.get_mut(1)), (Some(7), None));
+    }
+}
