@@ -14,7 +14,7 @@ pub struct RoundTrip {
     pub smoothed: Duration,
 }
 
-/// Microseconds in eight bytes; a zero `latest` is no sample yet.
+/// Microseconds in eight bytes; `latest` is one more than the sample, 0 before the first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Estimate {
     latest: u32,
@@ -24,19 +24,19 @@ pub(crate) struct Estimate {
 impl Estimate {
     #[inline]
     pub(crate) fn sample(&mut self, nanos: u64) {
-        let sample = (nanos / 1_000).clamp(1, u64::from(u32::MAX)) as u32;
+        let sample = (nanos / 1_000).min(u64::from(u32::MAX - 1)) as u32;
         let smoothed = match self.latest {
             0 => u64::from(sample),
             _ => (7 * u64::from(self.smoothed) + u64::from(sample) + 4) / 8,
         };
         // An average of two values of 32 bits is one.
         self.smoothed = smoothed as u32;
-        self.latest = sample;
+        self.latest = sample + 1;
     }
 
     pub(crate) fn get(&self) -> Option<RoundTrip> {
         let micros = |micros: u32| Duration::from_micros(u64::from(micros));
-        (self.latest > 0).then(|| RoundTrip { latest: micros(self.latest), smoothed: micros(self.smoothed) })
+        (self.latest > 0).then(|| RoundTrip { latest: micros(self.latest - 1), smoothed: micros(self.smoothed) })
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
     fn samples_at_the_edges_neither_vanish_nor_overflow() {
         let mut estimate = Estimate::default();
         estimate.sample(0);
-        assert_eq!(estimate.get().map(|round_trip| round_trip.latest), Some(Duration::from_micros(1)));
+        assert_eq!(estimate.get().map(|round_trip| round_trip.latest), Some(Duration::ZERO));
         estimate.sample(u64::MAX);
         estimate.sample(u64::MAX);
         assert_eq!(estimate.get().map(|round_trip| round_trip.latest.as_secs()), Some(4294));
