@@ -325,7 +325,7 @@ impl Model {
         if let Some(heart) = self.heart.as_mut().filter(|_| conn.as_raw() == self.handed_out) {
             self.stats.pongs += 1;
             if let Some(sample) = heart.pong(self.now, token) {
-                let sample = u32::try_from(sample.as_micros()).unwrap_or(u32::MAX).max(1);
+                let sample = u32::try_from(sample.as_micros()).unwrap_or(u32::MAX).min(u32::MAX - 1);
                 let smoothed = self
                     .round_trip
                     .map_or(sample.into(), |(_, smoothed)| smoothed + (f64::from(sample) - smoothed) / 8.0);
