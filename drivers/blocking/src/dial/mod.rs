@@ -1,0 +1,285 @@
+//! From a request to an open connection, step by step. No step blocks.
+
+mod prepare;
+mod race;
+
+use std::io;
+use std::time::Duration;
+
+use heartline::loss::TransportError;
+use heartline::{ConnId, Loss, Timestamp};
+use heartline_tungstenite::ended::EndError;
+use heartline_tungstenite::tls::{Connector, TlsError};
+use heartline_tungstenite::{Address, Ended, Response};
+use mio::event::Event;
+use mio::net::TcpStream;
+use tungstenite::handshake::client::{ClientHandshake, Response as HttpResponse};
+use tungstenite::handshake::{HandshakeError, MidHandshake};
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{WebSocket, client, http};
+
+use crate::hooks::Dial;
+use crate::poller::Poller;
+use crate::wire::{Meter, Wire};
+pub(crate) use prepare::{Failure, Recipe, Workshop, panic_message};
+use prepare::{Outcome, Prepared, Route};
+use race::Race;
+
+/// What every dial of a client needs.
+pub(crate) struct Dialer {
+    pub(crate) recipe: Recipe,
+    pub(crate) codec: WebSocketConfig,
+    pub(crate) socket: SocketOptions,
+    pub(crate) workshop: Workshop,
+}
+
+/// What is asked of the operating system for each TCP connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketOptions {
+    pub(crate) keepalive: Option<Duration>,
+    pub(crate) user_timeout: Option<Duration>,
+    pub(crate) unsent_low_water: Option<u32>,
+}
+
+/// A dial under way. Dropping it ends it.
+pub(crate) struct Dialling {
+    conn: ConnId,
+    stage: Stage,
+    plan: Option<Plan>,
+}
+
+/// What later steps need of what was prepared.
+struct Plan {
+    http: http::Request<()>,
+    #[cfg_attr(not(any(feature = "rustls-tls", feature = "native-tls")), expect(dead_code))] // For TLS.
+    address: Address,
+    tls: Option<Result<Connector, TlsError>>,
+}
+
+enum Stage {
+    /// On the thread.
+    Preparing,
+    Prepared(Box<Outcome>),
+    Connecting(Race),
+    #[cfg(feature = "rustls-tls")]
+    Rustls(Box<crate::wire::Rustls>),
+    #[cfg(feature = "native-tls")]
+    Native(Box<native_tls::MidHandshakeTlsStream<Meter>>),
+    Upgrading(Box<MidHandshake<ClientHandshake<Wire>>>),
+    Over,
+}
+
+/// How a step came out.
+enum Step {
+    /// To be taken further at once.
+    Next(Stage),
+    /// To be taken further when something has happened.
+    Wait(Stage),
+    Open(Box<Dialled>),
+}
+
+/// A connection that is open.
+pub(crate) struct Dialled {
+    pub(crate) socket: WebSocket<Wire>,
+    pub(crate) response: Response,
+}
+
+impl Dialer {
+    pub(crate) fn begin(&self, conn: ConnId, dial: Dial) -> Dialling {
+        let stage = if self.recipe.is_instant() {
+            Stage::Prepared(Box::new(self.recipe.prepare(dial)))
+        } else {
+            let recipe = self.recipe.clone();
+            self.workshop.begin(conn, move || recipe.prepare(dial));
+            Stage::Preparing
+        };
+        Dialling { conn, stage, plan: None }
+    }
+}
+
+impl Dialling {
+    pub(crate) fn conn(&self) -> ConnId {
+        self.conn
+    }
+
+    pub(crate) fn woken(&mut self, event: &Event) {
+        match &mut self.stage {
+            Stage::Preparing | Stage::Prepared(_) | Stage::Over => {}
+            Stage::Connecting(race) => race.woken(event),
+            #[cfg(feature = "rustls-tls")]
+            Stage::Rustls(stream) => _ = stream.meter().woken(event),
+            #[cfg(feature = "native-tls")]
+            Stage::Native(handshake) => _ = handshake.get_mut().woken(event),
+            Stage::Upgrading(handshake) => _ = handshake.get_mut().get_mut().meter().woken(event),
+        }
+    }
+
+    /// When it has to be taken further although nothing has happened.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match &self.stage {
+            Stage::Connecting(race) => race.deadline(),
+            _ => None,
+        }
+    }
+
+    /// Takes the dial as far as it goes without waiting.
+    ///
+    /// # Errors
+    /// It has failed.
+    pub(crate) fn advance(
+        &mut self,
+        dialer: &Dialer,
+        poller: &mut Poller,
+        now: Timestamp,
+    ) -> Result<Option<Box<Dialled>>, Failure> {
+        loop {
+            match self.step(dialer, poller, now)? {
+                Step::Next(stage) => self.stage = stage,
+                Step::Wait(stage) => {
+                    self.stage = stage;
+                    return Ok(None);
+                }
+                Step::Open(dialled) => return Ok(Some(dialled)),
+            }
+        }
+    }
+
+    fn step(&mut self, dialer: &Dialer, poller: &mut Poller, now: Timestamp) -> Result<Step, Failure> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Preparing => Ok(match dialer.workshop.take(self.conn) {
+                Some(outcome) => Step::Next(Stage::Prepared(Box::new(outcome))),
+                None => Step::Wait(Stage::Preparing),
+            }),
+            Stage::Prepared(outcome) => self.connect(*outcome, dialer, poller),
+            Stage::Connecting(mut race) => match race.advance(poller, now) {
+                None => Ok(Step::Wait(Stage::Connecting(race))),
+                Some(Err(error)) => Err(explained(TransportError::Connect, &error).into()),
+                Some(Ok((stream, token))) => {
+                    dialer.socket.apply(&stream).map_err(|error| explained(TransportError::Io, &error))?;
+                    self.encrypt(Meter::tcp(stream, token), dialer)
+                }
+            },
+            #[cfg(feature = "rustls-tls")]
+            Stage::Rustls(mut stream) => match stream.shake_hands() {
+                Ok(()) => self.upgrade(Wire::Rustls(stream), dialer),
+                Err(error) if is_slow(&error) => Ok(Step::Wait(Stage::Rustls(stream))),
+                Err(error) => Err(Ended::from(&tungstenite::Error::Io(error)).into()),
+            },
+            #[cfg(feature = "native-tls")]
+            Stage::Native(handshake) => self.native(handshake.handshake(), dialer),
+            Stage::Upgrading(handshake) => upgraded(handshake.handshake()),
+            Stage::Over => Ok(Step::Wait(Stage::Over)),
+        }
+    }
+
+    fn connect(&mut self, outcome: Outcome, dialer: &Dialer, poller: &mut Poller) -> Result<Step, Failure> {
+        let Prepared { http, address, route, tls } = outcome?;
+        self.plan = Some(Plan { http, address, tls });
+        match route {
+            Route::Addresses(addresses) => Ok(Step::Next(Stage::Connecting(Race::new(addresses)))),
+            Route::Stream(mut stream) => {
+                let token = poller.register(&mut *stream);
+                let token = token.map_err(|error| explained(TransportError::Connect, &error))?;
+                self.encrypt(Meter::other(stream, token), dialer)
+            }
+        }
+    }
+
+    fn encrypt(&mut self, meter: Meter, dialer: &Dialer) -> Result<Step, Failure> {
+        let tls = self.plan.as_mut().and_then(|plan| plan.tls.take());
+        match tls.transpose().map_err(Ended::from)? {
+            None => self.upgrade(Wire::Plain(meter), dialer),
+            Some(connector) => self.shake_hands(connector, meter, dialer),
+        }
+    }
+
+    #[cfg(not(any(feature = "rustls-tls", feature = "native-tls")))]
+    fn shake_hands(&mut self, _: Connector, _: Meter, _: &Dialer) -> Result<Step, Failure> {
+        Err(Ended::from(TlsError::NotBuilt).into())
+    }
+
+    #[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
+    #[cfg_attr(not(feature = "native-tls"), expect(unused_variables))]
+    fn shake_hands(&mut self, connector: Connector, meter: Meter, dialer: &Dialer) -> Result<Step, Failure> {
+        let Some(plan) = &self.plan else { return Ok(Step::Wait(Stage::Over)) };
+        match connector {
+            #[cfg(feature = "rustls-tls")]
+            Connector::Rustls(config) => {
+                let stream = crate::wire::Rustls::new(config, &plan.address, meter).map_err(Ended::from)?;
+                Ok(Step::Next(Stage::Rustls(Box::new(stream))))
+            }
+            #[cfg(feature = "native-tls")]
+            Connector::Native(connector) => self.native(connector.connect(&plan.address.host, meter), dialer),
+            _ => Err(Ended::from(TlsError::NotBuilt).into()),
+        }
+    }
+
+    #[cfg(feature = "native-tls")]
+    fn native(
+        &mut self,
+        result: Result<native_tls::TlsStream<Meter>, native_tls::HandshakeError<Meter>>,
+        dialer: &Dialer,
+    ) -> Result<Step, Failure> {
+        match result {
+            Ok(stream) => self.upgrade(Wire::Native(Box::new(stream)), dialer),
+            Err(native_tls::HandshakeError::WouldBlock(handshake)) => {
+                Ok(Step::Wait(Stage::Native(Box::new(handshake))))
+            }
+            Err(native_tls::HandshakeError::Failure(error)) => {
+                Err(Ended::from(TlsError::Handshake { reason: error.to_string() }).into())
+            }
+        }
+    }
+
+    /// The opening handshake of RFC 6455 §4.1.
+    fn upgrade(&mut self, wire: Wire, dialer: &Dialer) -> Result<Step, Failure> {
+        let Some(plan) = self.plan.take() else { return Ok(Step::Wait(Stage::Over)) };
+        upgraded(client::client_with_config(plan.http, wire, Some(dialer.codec)))
+    }
+}
+
+type Upgraded = Result<(WebSocket<Wire>, HttpResponse), HandshakeError<ClientHandshake<Wire>>>;
+
+fn upgraded(result: Upgraded) -> Result<Step, Failure> {
+    match result {
+        Ok((mut socket, response)) => {
+            socket.get_mut().meter().open();
+            Ok(Step::Open(Box::new(Dialled { socket, response: response.into() })))
+        }
+        Err(HandshakeError::Interrupted(handshake)) => Ok(Step::Wait(Stage::Upgrading(Box::new(handshake)))),
+        Err(HandshakeError::Failure(error)) => Err(Ended::from(&error).into()),
+    }
+}
+
+impl SocketOptions {
+    fn apply(self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let socket = socket2::SockRef::from(stream);
+        if let Some(idle) = self.keepalive {
+            let keepalive = socket2::TcpKeepalive::new().with_time(idle).with_interval(idle);
+            socket.set_tcp_keepalive(&keepalive)?;
+        }
+        // What the system does not know it cannot refuse: these are improvements, not conditions.
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        {
+            if self.user_timeout.is_some() {
+                _ = socket.set_tcp_user_timeout(self.user_timeout);
+            }
+            if let Some(bytes) = self.unsent_low_water {
+                _ = socket.set_tcp_notsent_lowat(bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "rustls-tls")]
+fn is_slow(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+fn explained(loss: TransportError, error: &io::Error) -> Ended {
+    let mut ended = Ended::from(Loss::Transport(loss));
+    ended.error = Some(EndError::Io { kind: error.kind(), reason: error.to_string() });
+    ended
+}

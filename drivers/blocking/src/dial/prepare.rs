@@ -1,0 +1,185 @@
+//! What may block before a dial (the request hook, the resolver, a connector, the platform's root certificates), on a
+//! thread of its own.
+
+use std::any::Any;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use heartline::ConnId;
+use heartline::loss::TransportError;
+use heartline_tungstenite::tls::{Connector, TlsError};
+use heartline_tungstenite::{Address, Ended, Request, Tls};
+use tungstenite::http;
+
+use crate::dial::explained;
+use crate::hooks::{ConnectHook, Dial, RequestHook, Transport};
+use crate::poller::Bell;
+
+/// What each dial of a client needs to be prepared.
+#[derive(Clone)]
+pub(crate) struct Recipe {
+    pub(crate) request: Request,
+    pub(crate) request_hook: Option<RequestHook>,
+    pub(crate) connect_hook: Option<ConnectHook>,
+    pub(crate) tls: Tls,
+}
+
+/// A dial that is prepared.
+pub(crate) struct Prepared {
+    pub(crate) http: http::Request<()>,
+    pub(crate) address: Address,
+    pub(crate) route: Route,
+    /// For `wss`.
+    pub(crate) tls: Option<Result<Connector, TlsError>>,
+}
+
+pub(crate) enum Route {
+    Addresses(Vec<SocketAddr>),
+    Stream(Box<dyn Transport>),
+}
+
+pub(crate) enum Failure {
+    Ended(Box<Ended>),
+    Panicked(String),
+}
+
+impl From<Ended> for Failure {
+    fn from(ended: Ended) -> Self {
+        Self::Ended(Box::new(ended))
+    }
+}
+
+pub(crate) type Outcome = Result<Prepared, Failure>;
+
+impl Recipe {
+    /// Whether a dial can be prepared without blocking: no hook to call, no name to resolve.
+    pub(crate) fn is_instant(&self) -> bool {
+        self.request_hook.is_none() && self.connect_hook.is_none() && literal(self.request.address()).is_some()
+    }
+
+    /// What blocks, once for a client whose TLS is known already.
+    pub(crate) fn warm_up(&self) {
+        if self.request.address().tls {
+            _ = self.tls.connector(); // An error is that of the dial, which asks again.
+        }
+    }
+
+    pub(crate) fn prepare(&self, dial: Dial) -> Outcome {
+        let request = match &self.request_hook {
+            Some(hook) => hook(dial).map_err(|error| error.ended())?,
+            None => self.request.clone(),
+        };
+        let address = request.address().clone();
+        let http = request.into_http().map_err(Ended::from)?;
+        let tls = address.tls.then(|| self.tls.connector());
+        let route = match &self.connect_hook {
+            Some(hook) => {
+                let failed = |error: io::Error| explained(TransportError::Connect, &error);
+                Route::Stream(hook(address.clone()).map_err(failed)?)
+            }
+            None => Route::Addresses(resolve(&address)?),
+        };
+        Ok(Prepared { http, address, route, tls })
+    }
+}
+
+fn literal(address: &Address) -> Option<SocketAddr> {
+    Some(SocketAddr::new(address.host.parse().ok()?, address.port))
+}
+
+fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Ended> {
+    if let Some(literal) = literal(address) {
+        return Ok(vec![literal]);
+    }
+    let found = (address.host.as_str(), address.port).to_socket_addrs();
+    let found: Vec<_> = found.map_err(|error| explained(TransportError::Resolve, &error))?.collect();
+    match found.is_empty() {
+        true => Err(TransportError::Resolve.into()),
+        false => Ok(found),
+    }
+}
+
+/// Prepares dials on a thread. There is one at most: a dial that comes while the one before is stuck (in a resolver that
+/// does not answer, in a hook) waits for that thread, and a newer dial takes its place.
+pub(crate) struct Workshop {
+    bench: Arc<Mutex<Bench>>,
+    bell: Arc<Bell>,
+}
+
+#[derive(Default)]
+struct Bench {
+    job: Option<(ConnId, Job)>,
+    done: Option<(ConnId, Outcome)>,
+    running: bool,
+}
+
+type Job = Box<dyn FnOnce() -> Outcome + Send>;
+
+impl Workshop {
+    pub(crate) fn new(bell: Arc<Bell>) -> Self {
+        Self { bench: Arc::default(), bell }
+    }
+
+    pub(crate) fn begin(&self, conn: ConnId, job: impl FnOnce() -> Outcome + Send + 'static) {
+        let (old, start) = {
+            let mut bench = lock(&self.bench);
+            let old = (bench.job.replace((conn, Box::new(job))), bench.done.take());
+            (old, !std::mem::replace(&mut bench.running, true))
+        };
+        drop(old); // What a hook has captured, a stream: outside of the lock.
+        if !start {
+            return;
+        }
+        let (bench, bell) = (self.bench.clone(), self.bell.clone());
+        let run = move || work(&bench, &bell);
+        if let Err(error) = thread::Builder::new().name("heartline-dial".into()).spawn(run) {
+            let mut bench = lock(&self.bench);
+            (bench.running, bench.job) = (false, None);
+            bench.done = Some((conn, Err(explained(TransportError::Connect, &error).into())));
+        }
+    }
+
+    /// What has become of this dial, once it is known.
+    pub(crate) fn take(&self, conn: ConnId) -> Option<Outcome> {
+        let done = lock(&self.bench).done.take_if(|(done, _)| *done == conn);
+        done.map(|(_, outcome)| outcome)
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        let job = lock(&self.bench).job.take();
+        drop(job);
+    }
+}
+
+fn lock(bench: &Mutex<Bench>) -> MutexGuard<'_, Bench> {
+    // Nothing under the lock can panic half-way through a change.
+    bench.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn work(bench: &Mutex<Bench>, bell: &Bell) {
+    loop {
+        let (conn, job) = {
+            let mut bench = lock(bench);
+            let Some(next) = bench.job.take() else {
+                bench.running = false;
+                return;
+            };
+            next
+        };
+        let done = catch_unwind(AssertUnwindSafe(job));
+        let done = done.unwrap_or_else(|panic| Err(Failure::Panicked(panic_message(&*panic))));
+        let old = lock(bench).done.replace((conn, done));
+        drop(old);
+        bell.ring();
+    }
+}
+
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}

@@ -1,0 +1,227 @@
+//! A WebSocket client without a runtime that stays connected: heartbeat, reconnect with backoff, bounded queues both ways,
+//! and a receipt for every message. For game loops, user interfaces, threads and command lines. It drives a
+//! [`heartline::Session`] over [`tungstenite`].
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use heartline_blocking::{Client, Next, Outgoing, Received, Step};
+//!
+//! # fn token(renew: bool) -> Result<String, std::io::Error> { Ok(String::new()) }
+//! # fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut client = Client::builder("wss://chat.example/ws")
+//!     .request(|dial| {
+//!         // before every dial, on its thread; knows the attempt, the last loss, whether credentials are to be renewed
+//!         Ok(dial.request()?.header("Authorization", token(dial.renew())?)?.protocol("chat"))
+//!     })
+//!     .greeting(|link, step| {
+//!         // on every connection, before anything that was queued
+//!         match step {
+//!             Step::Opened => link.send("login")?,
+//!             Step::Message(message) if message.to_text()? == "welcome" => return Ok(Next::Done),
+//!             Step::Message(message) => link.pass(message)?, // to the application, when the greeting is over
+//!         }
+//!         Ok(Next::Wait)
+//!     })
+//!     .build()?; // an error for invalid settings; never waits
+//! let order = Outgoing::at_most_once("buy 1").expires_in(Duration::from_secs(60));
+//! let receipt = client.send(order, Duration::from_secs(1))?; // waits for room; `try_send` gives it back
+//! while let Ok(received) = client.recv(None) {
+//!     match received {
+//!         Received::Message(message) => println!("{message}"),
+//!         Received::Event(event) => println!("-- {event}"),
+//!         _ => {}
+//!     }
+//!     if let Some(outcome) = receipt.poll() {
+//!         println!("-- {outcome}");
+//!     }
+//! }
+//! println!("{}", client.close(Duration::from_secs(5)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # 1. Start
+//!
+//! [`Client::builder`] takes the URL, [`Builder::build`] makes a client and begins to dial. It never waits: an invalid URL
+//! or setting is an error at once, an unreachable server is not.
+//!
+//! The client dials until it is connected, and again after each loss, as the backoff says. What ends it for good is in the
+//! table of the [retry policy](heartline::retry::RetryPolicy): HTTP 403, say, or close code 4403. Then
+//! [`recv`](Client::recv) says [`RecvError::Ended`], receipts have their outcomes, and [`Client::end`] says why
+//! ([`Options::stay_when_stopped`] keeps it for a [`reconnect`](Client::reconnect) instead).
+//!
+//! # 2. Poll
+//!
+//! Nothing happens but in [`Client::poll`] and what polls while it waits: [`recv`](Client::recv), [`send`](Client::send),
+//! [`wait`](Client::wait), [`close`](Client::close). A loop with frames polls once in each, and takes what there is:
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # let mut client = heartline_blocking::Client::builder("ws://localhost/").build().unwrap();
+//! loop {
+//!     client.poll(Duration::ZERO); // never waits: connecting, TLS and the handshake are steps of it too
+//!     while let Some(received) = client.try_recv() { /* … */ }
+//!     // … draw, and wait for the next frame
+//! #   break;
+//! }
+//! ```
+//!
+//! What may block (resolving the name, the request hook) is on a thread of its own, one at most: a dial that
+//! finds it stuck waits for it, and a newer dial takes that one's place. A URL with an address instead of a name, without
+//! hook, needs none.
+//!
+//! A loop that stops polling for a while loses nothing but time: the next poll reads what has arrived before anything is
+//! judged. Servers may think otherwise of a client that answers no ping for minutes.
+//!
+//! # 3. Send
+//!
+//! [`Client::send`] waits for room in the outbox, [`Client::try_send`] gives the message back. `Ok` means accepted, and
+//! every accepted message has exactly one [`Outcome`], told by its [`Receipt`]; drop the receipt if nobody wants to
+//! know. There are three promises: [`at_most_once`](Outgoing::at_most_once) (the default), [`at_least_once`](Outgoing::at_least_once), which
+//! needs a server that acknowledges, and [`this_connection`](Outgoing::this_connection). What is accepted goes out with
+//! the next poll.
+//!
+//! # 4. Receive
+//!
+//! What is received waits for [`try_recv`](Client::try_recv) or [`recv`](Client::recv): messages and [`Event`]s, in one order across
+//! disconnects. That is bounded. When there is no room, nothing more is read until there is, so that the server notices;
+//! meanwhile the client neither pings nor judges the link, as it does not listen ([`WhenFull`] has the other ways,
+//! [`Options::max_stall`] the bound in time). One message beyond the bound is held aside: that it has no room is what begins
+//! a stall.
+//!
+//! # 5. Other threads
+//!
+//! A [`Handle`] is `Clone`, `Send` and `Sync`: what is sent or asked there wakes the thread that waits in a poll.
+//! [`Receipt::wait`] and [`Handle::closed`] wait there; [`Handle::wake`] makes a poll return.
+//!
+//! # 6. Before a dial, and on a new connection
+//!
+//! The [`request`](Builder::request) hook makes the request of each dial. After HTTP 401 or a close with 4401 it is asked once for new
+//! credentials ([`Dial::renew`]); if those are refused too, the client stops. The [`greeting`](Builder::greeting) has the
+//! connection to itself before anything queued: it is called when the connection has opened and with each message, until it
+//! says [`Next::Done`]. Both may use `?` on any error ([`HookError`] retries, renews or stops).
+//!
+//! # 7. Codecs
+//!
+//! By default messages are [`tungstenite::Message`]s. [`Builder::codec`] takes [`codec::Text`], [`codec::Binary`], `codec::Json` (feature
+//! `json`), or a [`Codec`] of your own for protocols with acknowledgements, pings of their own or a goodbye.
+//!
+//! # 8. Watch
+//!
+//! [`Client::status`] has the state, its cause, the next dial, the round trip, the response's headers, and how the last
+//! connection ended. [`Client::stats`] counts.
+//!
+//! # 9. Pause, replace, end
+//!
+//! [`pause`](Client::pause) and [`resume`](Client::resume) are for applications in the background, [`network_changed`](Client::network_changed) for what the
+//! operating system reports, [`reconnect`](Client::reconnect) and [`Options::max_connection_age`] for planned changes. [`close`](Client::close) sends the
+//! rest and tells what it had to leave; from a loop with frames: [`start_close`](Client::start_close), and polls until there is an
+//! [`end`](Client::end). Dropping the client ends it at once: what was not sent is returned, and the peer gets a close
+//! frame with 1001 as far as that goes out without waiting. A panic in a hook or the codec ends the client, not the process: every
+//! message has its outcome, and [`EndReason::Panicked`] says so.
+//!
+//! # What counts as life
+//!
+//! Any bytes that arrive, be they a whole message or not; and bytes that the peer's TCP acknowledges while more
+//! than the send buffer holds is on its way out. Before a verdict the socket is looked at: what has arrived is in time,
+//! however late this process is, and a wait that a signal interrupts is no silence. A failed write ends a connection only when nothing is left to read. Time goes on while
+//! the computer sleeps: see [`clock`].
+//!
+//! # All options
+//!
+//! Fields of [`Options`]; those of `session` are [`heartline::Settings`], those of `limits` are [`Limits`].
+//!
+//! | option | default | source |
+//! |---|---|---|
+//! | `session.heartbeat.mode` | ping after 20 s of silence, dead 10 s later | proxies close idle connections after 30 or 60 s |
+//! | `session.heartbeat.slow_after` | 3 s | – |
+//! | `session.heartbeat.late_tolerance` | 5 s | – |
+//! | `session.connect_timeout` | 10 s, request hook included | peers: 4 to 30 s |
+//! | `session.greeting_timeout` | 10 s with a greeting, else none | as `connect_timeout` |
+//! | `session.close_timeout` | 5 s | RFC 6455 §7.1.1 |
+//! | `session.backoff` | 0–5 s, then doubling to 30 s with full jitter | RFC 6455 §7.2.3 |
+//! | `session.min_dial_gap` | 250 ms | – |
+//! | `session.stable_after` | 5 s | reconnecting-websocket |
+//! | `session.max_retries` | no end | – |
+//! | `session.retry` | the [table](heartline::retry::RetryPolicy) | RFC 6455 §7.4, IANA, RFC 9110 |
+//! | `session.max_retry_after` | 5 min | – |
+//! | `session.outbox.max_messages`, `max_bytes` | 1,024, 1 MiB | centrifuge's queue per client |
+//! | `session.outbox.overflow` | refuse, so that `send` waits | – |
+//! | `session.outbox.max_connection_messages`, `max_connection_bytes` | 64, 64 KiB | – |
+//! | `session.outbox.ack_window`, `ack_timeout`, `max_losses` | 64, 30 s, 5 | – |
+//! | `limits.max_inbound_message`, `max_inbound_frame` | 64 MiB, 16 MiB | tungstenite |
+//! | `limits.max_outbound_message` | 16 MiB | tungstenite's inbound frame |
+//! | `limits.read_buffer`, `write_buffer` | 32 KiB, 16 KiB | measured |
+//! | `incoming_messages`, `incoming_bytes` | 256, 4 MiB | – |
+//! | `when_full`, `max_stall` | wait, 30 s, then close with 1008 and dial again | RFC 6455 §7.4.1 |
+//! | `greeting_messages`, `greeting_bytes` | 64, 1 MiB | – |
+//! | `max_connection_age` | none | – |
+//! | `stay_when_stopped` | no | – |
+//! | `keepalive` | 30 s | socket(7) |
+//! | `user_timeout` | 60 s (Linux, Android) | RFC 5482 |
+//! | `unsent_low_water` | 128 KiB (Linux, Android) | tcp(7) |
+//! | `seed`, `first_id` | drawn, 1 | – |
+//!
+//! Beside these the [`Builder`] takes the hooks, [`Tls`], a [`connector`](Builder::connector) for other streams than TCP, and a [`Clock`].
+//! Several addresses of a host are tried 250 ms apart, both families in turns (RFC 8305).
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | for |
+//! |---|---|
+//! | `rustls-tls-webpki-roots` | `wss` by rustls, with Mozilla's roots compiled in |
+//! | `rustls-tls-native-roots` | `wss` by rustls, with the platform's roots |
+//! | `rustls-tls` | `wss` by rustls, with a configuration or roots of your own |
+//! | `native-tls`, `native-tls-vendored` | `wss` by the platform's TLS |
+//! | `json` | the codec `Json` |
+//!
+//! # Not supported
+//!
+//! Compression (`permessage-deflate`) is neither offered nor accepted. Proxies are not asked. Redirects are reported
+//! ([`Status::last_ended`] has the location) and stop the client; follow them in the request hook.
+#![forbid(unsafe_code)]
+
+mod builder;
+mod client;
+mod dial;
+mod driver;
+mod greeting;
+mod handle;
+mod hooks;
+mod inbox;
+mod link;
+mod options;
+mod outgoing;
+mod poller;
+mod receipt;
+mod received;
+mod shared;
+mod slots;
+mod status;
+mod wire;
+
+pub use builder::{BuildError, Builder};
+pub use client::Client;
+pub use greeting::{Greeting, GreetingError, Next, Step};
+pub use handle::Handle;
+pub use heartline;
+pub use heartline::{Outcome, State};
+pub use heartline_tungstenite::{
+    Address, Clock, Codec, Ended, Limits, Request, Response, Tls, clock, codec, tungstenite,
+};
+pub use hooks::{Dial, HookError, Transport};
+pub use mio;
+pub use options::{Options, WhenFull};
+pub use outgoing::{Outgoing, Refusal, SendError};
+pub use receipt::Receipt;
+pub use received::{Event, Received, RecvError};
+pub use status::{End, EndReason, Retry, Stats, Status};
+pub use tungstenite::Message;
+
+/// The README's code is compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,0 +1,74 @@
+//! What heartline's WebSocket drivers over [`tungstenite`] share, whatever they wait on: requests, TLS, size limits,
+//! codecs, the clock, and how connections end, in the session's words. No runtime, no socket of its own, and no thread but the
+//! clock's.
+//!
+//! Applications use it through a driver, which takes these types as options. A driver calls the
+//! modules in this order, for every connection:
+//!
+//! 1. [`request`]: a URL with headers, cookies and subprotocols becomes the host and port to connect to and the HTTP
+//!    request to send there; the answer becomes a [`Response`].
+//! 2. [`tls`]: roots, an own configuration, or the platform's TLS become a connector.
+//! 3. [`limits`]: how large messages, frames and buffers may be.
+//! 4. [`codec`]: what the application sends becomes frames, and frames become what it receives.
+//! 5. [`clock`]: time that goes on while the computer sleeps.
+//! 6. [`ended`]: an error or a close frame becomes the [`Loss`](heartline::Loss) to report, with what else is known.
+//!
+//! ```
+//! use heartline_tungstenite::{Limits, Request};
+//!
+//! let request = Request::new("wss://chat.example/ws?room=1")?
+//!     .header("Authorization", "Bearer 7f1c")?
+//!     .cookie("session", "a1b2")?
+//!     .protocol("chat");
+//! let address = request.address();
+//! assert_eq!((address.host.as_str(), address.port, address.tls), ("chat.example", 443, true));
+//! // Connect, shake hands by TLS, then hand both of these to tungstenite:
+//! let http = request.into_http()?;
+//! let config = Limits::default().config()?;
+//! # let _ = (http, config);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | for |
+//! |---|---|
+//! | `rustls-tls-webpki-roots` | `wss` by rustls, with Mozilla's roots compiled in |
+//! | `rustls-tls-native-roots` | `wss` by rustls, with the platform's roots |
+//! | `rustls-tls` | `wss` by rustls, with a configuration or roots of the application's own |
+//! | `native-tls`, `native-tls-vendored` | `wss` by the platform's TLS, or by an OpenSSL that is compiled along |
+//! | `json` | the codec [`Json`](codec) |
+//!
+//! # Not supported
+//!
+//! Compression (`permessage-deflate`, RFC 7692) is neither offered nor accepted, for tungstenite has none.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub use heartline;
+pub use tungstenite;
+
+pub mod request;
+pub mod tls;
+
+pub mod limits;
+
+pub mod clock;
+
+pub mod codec;
+
+pub mod ended;
+
+pub use clock::Clock;
+pub use codec::Codec;
+pub use ended::Ended;
+pub use limits::Limits;
+pub use request::{Address, Request, RequestError, Response};
+pub use tls::Tls;
+
+/// The README's code is compiled with the documentation tests.
+#[cfg(all(doctest, feature = "rustls-tls-webpki-roots"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
