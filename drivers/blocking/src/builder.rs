@@ -15,7 +15,7 @@ use heartline_tungstenite::codec::{Codec, Frames};
 use heartline_tungstenite::{Address, Request, RequestError, Tls};
 
 use crate::client::Client;
-use crate::dial::{Dialer, Recipe, SocketOptions, Workshop};
+use crate::dial::{DialThread, Dialer, Recipe, SocketOptions};
 use crate::driver::{Driver, Parts};
 use crate::greeting::{Greeting, GreetingHook, Next, Step};
 use crate::handle::Handle;
@@ -214,7 +214,7 @@ impl<C: Codec> Builder<C> {
             user_timeout: options.user_timeout,
             unsent_low_water: options.unsent_low_water,
         };
-        let dialer = Dialer { recipe, codec, socket, workshop: Workshop::new(poller.bell()) };
+        let dialer = Dialer { recipe, codec, socket, thread: DialThread::new(poller.bell()) };
         let (clock, max_outbound) = (self.clock.unwrap_or_default(), options.limits.max_outbound_message);
         let shared = Shared::new(clock, poller.bell(), &outbox, max_outbound, C::size);
         let seed = options.seed.unwrap_or_else(|| RandomState::new().hash_one(0));

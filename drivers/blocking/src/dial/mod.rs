@@ -21,7 +21,7 @@ use tungstenite::{WebSocket, client, http};
 use crate::hooks::Dial;
 use crate::poller::Poller;
 use crate::wire::{Meter, Wire};
-pub(crate) use prepare::{Failure, Recipe, Workshop, panic_message};
+pub(crate) use prepare::{DialThread, Failure, Recipe, panic_message};
 use prepare::{Outcome, Prepared, Route};
 use race::Race;
 
@@ -30,7 +30,7 @@ pub(crate) struct Dialer {
     pub(crate) recipe: Recipe,
     pub(crate) codec: WebSocketConfig,
     pub(crate) socket: SocketOptions,
-    pub(crate) workshop: Workshop,
+    pub(crate) thread: DialThread,
 }
 
 /// What is asked of the operating system for each TCP connection.
@@ -90,7 +90,7 @@ impl Dialer {
             Stage::Prepared(Box::new(self.recipe.prepare(dial)))
         } else {
             let recipe = self.recipe.clone();
-            self.workshop.begin(conn, move || recipe.prepare(dial));
+            self.thread.begin(conn, move || recipe.prepare(dial));
             Stage::Preparing
         };
         Dialling { conn, stage, plan: None }
@@ -146,7 +146,7 @@ impl Dialling {
 
     fn step(&mut self, dialer: &Dialer, poller: &mut Poller, now: Timestamp) -> Result<Step, Failure> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Preparing => Ok(match dialer.workshop.take(self.conn) {
+            Stage::Preparing => Ok(match dialer.thread.take(self.conn) {
                 Some(outcome) => Step::Next(Stage::Prepared(Box::new(outcome))),
                 None => Step::Wait(Stage::Preparing),
             }),

@@ -104,13 +104,13 @@ fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Ended> {
 
 /// Prepares dials on a thread. There is one at most: a dial that comes while the one before is stuck (in a resolver that
 /// does not answer, in a hook) waits for that thread, and a newer dial takes its place.
-pub(crate) struct Workshop {
-    bench: Arc<Mutex<Bench>>,
+pub(crate) struct DialThread {
+    jobs: Arc<Mutex<Jobs>>,
     bell: Arc<Bell>,
 }
 
 #[derive(Default)]
-struct Bench {
+struct Jobs {
     job: Option<(ConnId, Job)>,
     done: Option<(ConnId, Outcome)>,
     running: bool,
@@ -118,62 +118,62 @@ struct Bench {
 
 type Job = Box<dyn FnOnce() -> Outcome + Send>;
 
-impl Workshop {
+impl DialThread {
     pub(crate) fn new(bell: Arc<Bell>) -> Self {
-        Self { bench: Arc::default(), bell }
+        Self { jobs: Arc::default(), bell }
     }
 
     pub(crate) fn begin(&self, conn: ConnId, job: impl FnOnce() -> Outcome + Send + 'static) {
         let (old, start) = {
-            let mut bench = lock(&self.bench);
-            let old = (bench.job.replace((conn, Box::new(job))), bench.done.take());
-            (old, !std::mem::replace(&mut bench.running, true))
+            let mut jobs = lock(&self.jobs);
+            let old = (jobs.job.replace((conn, Box::new(job))), jobs.done.take());
+            (old, !std::mem::replace(&mut jobs.running, true))
         };
         drop(old); // What a hook has captured, a stream: outside of the lock.
         if !start {
             return;
         }
-        let (bench, bell) = (self.bench.clone(), self.bell.clone());
-        let run = move || work(&bench, &bell);
+        let (jobs, bell) = (self.jobs.clone(), self.bell.clone());
+        let run = move || work(&jobs, &bell);
         if let Err(error) = thread::Builder::new().name("heartline-dial".into()).spawn(run) {
-            let mut bench = lock(&self.bench);
-            (bench.running, bench.job) = (false, None);
-            bench.done = Some((conn, Err(explained(TransportError::Connect, &error).into())));
+            let mut jobs = lock(&self.jobs);
+            (jobs.running, jobs.job) = (false, None);
+            jobs.done = Some((conn, Err(explained(TransportError::Connect, &error).into())));
         }
     }
 
     /// What has become of this dial, once it is known.
     pub(crate) fn take(&self, conn: ConnId) -> Option<Outcome> {
-        let done = lock(&self.bench).done.take_if(|(done, _)| *done == conn);
+        let done = lock(&self.jobs).done.take_if(|(done, _)| *done == conn);
         done.map(|(_, outcome)| outcome)
     }
 }
 
-impl Drop for Workshop {
+impl Drop for DialThread {
     fn drop(&mut self) {
-        let job = lock(&self.bench).job.take();
+        let job = lock(&self.jobs).job.take();
         drop(job);
     }
 }
 
-fn lock(bench: &Mutex<Bench>) -> MutexGuard<'_, Bench> {
+fn lock(jobs: &Mutex<Jobs>) -> MutexGuard<'_, Jobs> {
     // Nothing under the lock can panic half-way through a change.
-    bench.lock().unwrap_or_else(PoisonError::into_inner)
+    jobs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn work(bench: &Mutex<Bench>, bell: &Bell) {
+fn work(jobs: &Mutex<Jobs>, bell: &Bell) {
     loop {
         let (conn, job) = {
-            let mut bench = lock(bench);
-            let Some(next) = bench.job.take() else {
-                bench.running = false;
+            let mut jobs = lock(jobs);
+            let Some(next) = jobs.job.take() else {
+                jobs.running = false;
                 return;
             };
             next
         };
         let done = catch_unwind(AssertUnwindSafe(job));
         let done = done.unwrap_or_else(|panic| Err(Failure::Panicked(panic_message(&*panic))));
-        let old = lock(bench).done.replace((conn, done));
+        let old = lock(jobs).done.replace((conn, done));
         drop(old);
         bell.ring();
     }

@@ -213,5 +213,4 @@ impl Entry {
 }
 
 #[cfg(test)]
-#[path = "watcher_tests.rs"]
 mod tests;
