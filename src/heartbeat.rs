@@ -199,7 +199,7 @@ pub struct Pong {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Heartbeat {
     last_life: Timestamp,
-    /// For `Listen`, which never pings, the moment at which a late timer started the wait anew.
+    /// Without a ping since, the moment at which the wait started anew.
     last_ping: Timestamp,
     wake: Deadline,
     /// The number of the latest ping, which is its token; 0 before the first.
@@ -244,6 +244,15 @@ impl Heartbeat {
         }
         self.arm(config, now);
         (recovered, ping)
+    }
+
+    /// Nothing was read until now, so that no answer can have been seen: the wait starts anew, without a ping. Pings sent
+    /// before are neither awaited nor timed any more. It is no proof of life.
+    pub fn unread(&mut self, config: &HeartbeatConfig, now: Timestamp) {
+        self.flags &= DEGRADED;
+        self.last_ping = now;
+        self.pinged = false;
+        self.arm(config, now);
     }
 
     /// The other side showed life: any inbound bytes. True if the link was degraded until now.
@@ -395,7 +404,7 @@ impl Heartbeat {
     fn next_ping(&self, config: &HeartbeatConfig) -> Deadline {
         let since = match config.mode {
             HeartbeatMode::WhenIdle { .. } if self.is(AWAITING) => None,
-            HeartbeatMode::WhenIdle { .. } => Some(self.last_life),
+            HeartbeatMode::WhenIdle { .. } => Some(self.last_life.max(self.last_ping)),
             HeartbeatMode::Off | HeartbeatMode::Periodic { .. } | HeartbeatMode::Listen { .. } => Some(self.last_ping),
         };
         Deadline::after(since, config.mode.interval())

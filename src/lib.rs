@@ -86,6 +86,8 @@
 //! - Another proof of life, such as the server's own ping, a pong whose payload is not ours, or bytes of a message that is
 //!   not complete yet: [`Input::Alive`]. Without the last, a message that takes longer to arrive than the heartbeat
 //!   waits is never delivered.
+//! - Nothing is read for a while, because the application takes nothing: [`Input::Unread`], before each timer and once
+//!   more when reading goes on.
 //! - A close frame, the end of the stream, an error: [`Input::Closed`]. Duplicates are harmless. Answer the frame and drop
 //!   the socket; no `Abort` follows.
 //! - The peer has a message that was sent at least once: [`Input::Acked`], after [`Session::received`] or

@@ -58,6 +58,14 @@ pub enum Input<M> {
         /// The connection on which it arrived.
         conn: ConnId,
     },
+    /// Nothing was read from this connection until now, because the application took nothing, say, so silence means
+    /// nothing: every wait for the peer starts anew, without a ping. While nothing is read, report it before each
+    /// [`Timer`](Self::Timer), and once more when reading goes on; times to live and drains then end in time, and no
+    /// verdict is passed.
+    Unread {
+        /// The connection that was not read.
+        conn: ConnId,
+    },
     /// The server says in its own protocol how this connection is to be watched (the handshake of engine.io, STOMP,
     /// centrifuge; Server Keep Alive of MQTT 5). The mode replaces that of the config until the connection ends; in
     /// `Open` the heartbeat starts anew. One outside the ranges of the config is ignored.

@@ -185,6 +185,7 @@ impl<M> Machine<M> {
             Input::Opened { conn } => self.opened(config, conn),
             Input::Ready { conn } => self.on(conn, |machine| machine.greeted(config)),
             Input::Heartbeat { conn, mode } => self.on(conn, |machine| machine.dictate(config, mode)),
+            Input::Unread { conn } => self.on(conn, |machine| machine.unread(config)),
             Input::Closed { conn, loss, retry_after } => {
                 self.on(conn, |machine| machine.closed(config, loss, retry_after))
             }
@@ -312,6 +313,14 @@ impl<M> Machine<M> {
             }
             _ => return Effect::Ignored,
         }
+        Effect::Applied
+    }
+
+    fn unread(&mut self, config: &Config) -> Effect {
+        let Phase::Open { heartbeat, dictated, .. } = &mut self.phase else { return Effect::Ignored };
+        heartbeat.unread(watched_by(dictated, config), self.now);
+        self.pending.set(PING, false);
+        self.outbox.begin_ack_waits(&config.outbox, self.now);
         Effect::Applied
     }
 

@@ -356,6 +356,14 @@ impl<M> Outbox<M> {
         self.queues.as_mut().is_some_and(|queues| queues.restart_ack_waits(tolerance, ack_due))
     }
 
+    /// Starts every running wait for an acknowledgement anew, as if its message had been sent now.
+    pub(crate) fn begin_ack_waits(&mut self, config: &OutboxConfig, now: Timestamp) {
+        let ack_due = Deadline::after(Some(now), config.ack_timeout);
+        if let Some(queues) = self.queues.as_mut() {
+            queues.begin_ack_waits(ack_due);
+        }
+    }
+
     /// The connection is over: its own messages are returned, the unacknowledged will be transmitted again.
     pub(crate) fn connection_ended(&mut self, config: &OutboxConfig, charge: bool) {
         let Some(queues) = self.queues.as_mut() else { return };
@@ -713,6 +721,15 @@ impl<M> Queues<M> {
         });
         self.arm();
         restarted
+    }
+
+    fn begin_ack_waits(&mut self, ack_due: Deadline) {
+        self.unacked.for_each(|header| {
+            if !header.ack_due.is_never() {
+                (header.ack_due, header.grace_used) = (ack_due, false);
+            }
+        });
+        self.arm();
     }
 
     fn connection_ended(&mut self, max_losses: Option<u16>) {

@@ -50,6 +50,7 @@ enum Step {
     Ready,
     Message,
     Pong,
+    Unread,
     Dictated(HeartbeatMode),
     Lost(Loss),
     Acked,
@@ -79,6 +80,7 @@ const LIFE: &[Step] = &[
 const HEARTBEAT: &[Step] = &[
     Step::Message,
     Step::Pong,
+    Step::Unread,
     Step::Dictated(HeartbeatMode::Listen { timeout: Duration::from_secs(2) }),
     Step::Dictated(HeartbeatMode::Periodic { interval: Duration::from_secs(2), timeout: None }),
 ];
@@ -120,6 +122,7 @@ impl Place {
             Step::Ready => Input::Ready { conn },
             Step::Message => Input::Message { conn, message: 7 },
             Step::Pong => Input::Pong { conn, token: None },
+            Step::Unread => Input::Unread { conn },
             Step::Dictated(mode) => Input::Heartbeat { conn, mode },
             Step::Lost(loss) => Input::closed(conn, loss),
             Step::Acked => Input::Acked { id: self.last_sent },

@@ -26,3 +26,4 @@ mod steps;
 #[cfg(feature = "serde")]
 mod stored;
 mod transmitting;
+mod unread;

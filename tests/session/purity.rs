@@ -37,7 +37,7 @@ fn senseless(state: State) -> Vec<Input<Message>> {
     for raw in [1, 2, 3, u64::MAX].into_iter().filter(|raw| client.session.conn() != Some(conn(*raw))) {
         let (conn, message, mode) = (conn(raw), String::new(), HeartbeatMode::Off);
         inputs.extend([Input::Ready { conn }, Input::Alive { conn }, Input::Pong { conn, token: None }]);
-        inputs.extend([Input::Message { conn, message }, Input::Heartbeat { conn, mode }]);
+        inputs.extend([Input::Message { conn, message }, Input::Heartbeat { conn, mode }, Input::Unread { conn }]);
         inputs.extend([IO, Loss::Application(4000)].map(|loss| Input::closed(conn, loss)));
         // One that has ended is answered with its abort.
         inputs.extend((raw > u64::from(client.session.stats().dials)).then_some(Input::Opened { conn }));
@@ -47,10 +47,16 @@ fn senseless(state: State) -> Vec<Input<Message>> {
         State::Idle => inputs.push(Input::NetworkChanged),
         State::Waiting => {}
         // The dial is younger than the gap.
-        State::Connecting => inputs.extend([Input::Connect, Input::NetworkChanged, Input::Ready { conn }]),
-        State::Greeting => inputs.extend([Input::Connect, Input::NetworkChanged, Input::Opened { conn }]),
+        State::Connecting => {
+            inputs.extend([Input::Connect, Input::NetworkChanged, Input::Ready { conn }, Input::Unread { conn }]);
+        }
+        State::Greeting => {
+            inputs.extend([Input::Connect, Input::NetworkChanged, Input::Opened { conn }, Input::Unread { conn }]);
+        }
         State::Open => inputs.extend([Input::Connect, Input::NetworkChanged, Input::Ready { conn }]),
-        State::Closing => inputs.extend([Input::NetworkChanged, Input::Heartbeat { conn, mode: off }]),
+        State::Closing => {
+            inputs.extend([Input::NetworkChanged, Input::Heartbeat { conn, mode: off }, Input::Unread { conn }]);
+        }
         State::Closed => inputs.extend([Input::NetworkChanged, Input::close_within(SECOND)]),
     }
     inputs

@@ -156,6 +156,7 @@ fn inputs() -> Vec<Input<String>> {
         Input::Pong { conn, token: None },
         Input::Pong { conn, token: Some(7) },
         Input::Alive { conn },
+        Input::Unread { conn },
         Input::Closed { conn, loss: Loss::Status(503), retry_after: Some(SECOND) },
         Input::Acked { id },
         Input::Cancel { id },

@@ -185,6 +185,7 @@ pub(super) fn input<M, P>(input: &Input<M>, keep: impl Fn(&M) -> P) -> Option<In
         Input::Ready { conn } => Input::Ready { conn: *conn },
         Input::Pong { conn, token } => Input::Pong { conn: *conn, token: *token },
         Input::Alive { conn } => Input::Alive { conn: *conn },
+        Input::Unread { conn } => Input::Unread { conn: *conn },
         Input::Heartbeat { conn, mode } => Input::Heartbeat { conn: *conn, mode: *mode },
         Input::Closed { conn, loss, retry_after } => {
             Input::Closed { conn: *conn, loss: *loss, retry_after: *retry_after }

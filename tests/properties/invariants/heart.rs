@@ -12,6 +12,7 @@ pub struct Heart {
     pub last_life: Timestamp,
     /// Since this mode began.
     last_ping: Option<Timestamp>,
+    /// Since when this mode is in force, or nothing was unread.
     started: Timestamp,
     /// When a late timer started the wait of this silence anew.
     grace: Option<Timestamp>,
@@ -98,6 +99,11 @@ impl Heart {
         std::mem::take(&mut self.degraded)
     }
 
+    /// H11.
+    pub fn unread(&mut self, now: Timestamp) {
+        (self.started, self.last_ping, self.awaiting, self.grace) = (now, None, false, None);
+    }
+
     /// H7: the round trip, if it is certain which ping was answered.
     pub fn pong(&mut self, now: Timestamp, token: Option<u32>) -> Option<Duration> {
         let (certain, left) = match token {
@@ -159,9 +165,14 @@ impl Heart {
         timeout(self.config.mode).is_some()
     }
 
+    /// What came before it, or was not read, is no silence.
+    pub fn silence_began(&self) -> Timestamp {
+        self.last_life.max(self.started)
+    }
+
     fn silent_since(&self) -> Option<Timestamp> {
         match self.config.mode {
-            HeartbeatMode::Listen { .. } => Some(self.grace.unwrap_or(self.last_life)),
+            HeartbeatMode::Listen { .. } => Some(self.grace.unwrap_or(self.silence_began())),
             _ => self.last_ping.filter(|_| self.awaiting),
         }
     }
@@ -176,7 +187,7 @@ impl Heart {
 
     fn next_ping(&self) -> Timestamp {
         let since = match self.config.mode {
-            HeartbeatMode::WhenIdle { .. } => self.last_life,
+            HeartbeatMode::WhenIdle { .. } => self.silence_began(),
             _ => self.last_ping.unwrap_or(self.started),
         };
         after(Some(since).filter(|_| !self.awaiting), interval(self.config.mode))

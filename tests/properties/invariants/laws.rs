@@ -115,9 +115,9 @@ impl Laws {
     }
 }
 
-/// With timers on time nothing lasts longer than it may. `entered` is since when the state lasts, `last_life` the last
-/// proof of life on an open connection.
-pub fn check_punctual(session: &Session, now: Timestamp, entered: Timestamp, last_life: Option<Timestamp>) {
+/// With timers on time nothing lasts longer than it may. `entered` is since when the state lasts, `silence_began` the
+/// last proof of life on an open connection, or the last moment until which it was not read.
+pub fn check_punctual(session: &Session, now: Timestamp, entered: Timestamp, silence_began: Option<Timestamp>) {
     let config = session.config();
     let limit = match session.state() {
         State::Connecting => Some(config.connect_timeout),
@@ -127,6 +127,9 @@ pub fn check_punctual(session: &Session, now: Timestamp, entered: Timestamp, las
     };
     let over = |since: Timestamp, limit| passed(since.saturating_add(limit), now);
     assert!(!limit.is_some_and(|limit| over(entered, limit)), "[C4, C5, X1] {} since {entered:?}", session.state());
-    let bound = session.detection_time().zip(last_life);
-    assert!(!bound.is_some_and(|(limit, life)| over(life, limit)), "[H9] no life since {last_life:?}, open at {now:?}");
+    let bound = session.detection_time().zip(silence_began);
+    assert!(
+        !bound.is_some_and(|(limit, began)| over(began, limit)),
+        "[H9] silence since {silence_began:?}, open at {now:?}"
+    );
 }

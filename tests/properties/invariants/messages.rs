@@ -295,6 +295,15 @@ impl Outbox {
         long
     }
 
+    /// H11.
+    pub fn begin_ack_waits(&mut self, now: Timestamp) {
+        let due = self.config.ack_timeout.map_or(Timestamp::MAX, |timeout| now.saturating_add(timeout));
+        let running = |entry: &&mut Entry| entry.outcome.is_none() && entry.ack_due < Timestamp::MAX;
+        for entry in self.entries.iter_mut().filter(running) {
+            (entry.ack_due, entry.graced) = (due, false);
+        }
+    }
+
     /// Q3, P6: this outcome, after those of earlier calls.
     pub fn pulled(&mut self, id: MessageId, outcome: &Outcome<Message>) {
         let resolved = |entry: &Entry| entry.outcome.as_ref().map(|(call, _)| *call);

@@ -130,6 +130,7 @@ impl Driver {
             What::Message(which) => Input::Message { conn: conn(which), message: 7 },
             What::Pong(which, token) => Input::Pong { conn: conn(which), token: self.token(token) },
             What::Alive(which) => Input::Alive { conn: conn(which) },
+            What::Unread(which) => Input::Unread { conn: conn(which) },
             What::Heartbeat(which, mode) => Input::Heartbeat { conn: conn(which), mode },
             What::Closed(which, loss, retry_after) => Input::Closed { conn: conn(which), loss, retry_after },
             What::Acked(pick) => Input::Acked { id: self.model.outbox.pick(pick) },
@@ -282,7 +283,7 @@ impl Driver {
     }
 
     fn check_punctual(&self) {
-        laws::check_punctual(&self.session, self.now, self.model.entered, self.model.last_life());
+        laws::check_punctual(&self.session, self.now, self.model.entered, self.model.silence_began());
     }
 
     // ---- a driver as it should be ------------------------------------------------------------

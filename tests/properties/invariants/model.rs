@@ -274,6 +274,7 @@ impl Model {
             Input::Opened { conn } => self.opened(*conn),
             Input::Ready { conn } => self.named(*conn, |model| applied(model.greeted())),
             Input::Heartbeat { conn, mode } => self.named(*conn, |model| applied(model.dictate(*mode))),
+            Input::Unread { conn } => self.named(*conn, |model| applied(model.unread())),
             Input::Closed { conn, loss, retry_after } => self.named(*conn, |model| {
                 model.closed(*loss, retry_after.unwrap_or_default());
                 Took::Applied
@@ -411,6 +412,15 @@ impl Model {
                 self.event(Event::Recovered);
             }
         }
+        true
+    }
+
+    /// H11.
+    fn unread(&mut self) -> bool {
+        let Some(heart) = &mut self.heart else { return false };
+        heart.unread(self.now);
+        self.owed.ping = false;
+        self.outbox.begin_ack_waits(self.now);
         true
     }
 
@@ -561,9 +571,9 @@ impl Model {
         self.lose(loss, Duration::ZERO);
     }
 
-    /// Of an open connection.
-    pub fn last_life(&self) -> Option<Timestamp> {
-        self.heart.as_ref().map(|heart| heart.last_life)
+    /// On an open connection.
+    pub fn silence_began(&self) -> Option<Timestamp> {
+        self.heart.as_ref().map(Heart::silence_began)
     }
 
     fn state_deadline(&self) -> Timestamp {

@@ -72,6 +72,7 @@ pub enum What {
     Pong(Which, Which),
     Alive(Which),
     Heartbeat(Which, HeartbeatMode),
+    Unread(Which),
     Closed(Which, Loss, Option<Duration>),
     Acked(u8),
     Cancel(u8),
@@ -155,6 +156,7 @@ fn what(kind: u8, argument: u8, more: u8) -> What {
         30..=33 => What::Transmit,
         34..=36 => What::Sent((argument >= 224).then_some(more)),
         37 => What::Rejected((argument >= 192).then_some(more)),
+        38 => What::Unread(conn),
         _ => What::NextAction,
     }
 }
