@@ -25,7 +25,7 @@ impl CloseCode {
     pub const TRY_AGAIN_LATER: Self = Self(NonZeroU16::new(1013).unwrap());
     /// 3008: timeout (IANA registry).
     pub const TIMEOUT: Self = Self(NonZeroU16::new(3008).unwrap());
-    /// 4408: no login in time, as HTTP 408 (convention of graphql-ws and others).
+    /// 4408: no login in time, as HTTP 408 (a convention that graphql-transport-ws follows too).
     pub const LOGIN_TIMEOUT: Self = Self(NonZeroU16::new(4408).unwrap());
     /// 4409: a newer login of the same user took over, as HTTP 409 (the same convention). Final by default: two clients
     /// of one user would otherwise replace each other for ever.

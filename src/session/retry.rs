@@ -148,14 +148,14 @@ pub const DEFAULT_RULES: &[DefaultRule] = &{
         close(3000, Renew, "unauthorized, as HTTP 401: IANA close code registry"),
         close(3003, Stop, "forbidden, as HTTP 403: IANA close code registry"),
         close(3008, Retry, "timeout, as HTTP 408: IANA close code registry"),
-        close(4401, Renew, "as HTTP 401: convention of graphql-ws and others"),
-        close(4408, Retry, "as HTTP 408: convention of graphql-ws and others"),
-        close(4425, Retry, "as HTTP 425: convention of graphql-ws and others"),
+        close(4401, Renew, "as HTTP 401: a convention that graphql-transport-ws follows too"),
+        close(4408, Retry, "as HTTP 408: a convention that graphql-transport-ws follows too"),
+        close(4425, Retry, "as HTTP 425"),
         close(4429, SOON, "as HTTP 429: RFC 6585 4"),
         rule(
             Pattern::Close(4400, 4499),
             Stop,
-            "as HTTP 4xx, superseded by a newer login (4409) among them: convention of graphql-ws and others",
+            "as HTTP 4xx, superseded by a newer login (4409) among them: a convention that graphql-transport-ws follows too",
         ),
         rule(
             Pattern::Status(300, 399),
