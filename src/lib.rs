@@ -4,8 +4,8 @@
 //! Inputs and the time go into a [`Session`], actions come out. What feeds it and carries out its actions
 //! is a *driver*; one session serves blocking sockets, tokio, a browser, a game loop, a
 //! simulator and a fuzzer alike. This page shows how to write a driver, in the order one writes it.
-//! Two complete ones are in `examples/`: `client` on plain sockets, `tokio_client` on tokio. The server's side is
-//! in [`hub`].
+//! The smallest one is `examples/minimal`; ready-made are the crates heartline-tokio and heartline-blocking. The server's
+//! side is in [`hub`].
 //!
 //! # 1. A clock
 //!

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{read, sources};
+use crate::{read, sources, test_folders};
 
 /// The ids of the clauses: lines that begin with `- **P1** `.
 pub fn clauses(spec: &str) -> Vec<String> {
@@ -69,8 +69,7 @@ fn complaints<'a>(spec: &str, sources: impl IntoIterator<Item = (&'a str, &'a st
 #[test]
 fn every_clause_has_its_test_and_every_citation_its_clause() {
     let spec = read("SPEC.md");
-    let mut files = sources("tests");
-    files.extend(sources("src"));
+    let mut files: Vec<_> = test_folders().iter().flat_map(|folder| sources(folder)).collect();
     // This file's own citations are examples.
     files.retain(|(path, _)| !path.ends_with("docs/clauses.rs"));
     let named = files.iter().map(|(path, text)| (path.to_str().expect("a plain name"), text.as_str()));

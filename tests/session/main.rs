@@ -1,9 +1,6 @@
-//! The session on a virtual clock, clause by clause of `SPEC.md`.
+//! The session on a virtual clock, clause by clause of `SPEC.md`; and in `properties`, what holds for every session.
 //!
 //! Tests that begin with **Bug** and a number tell what users of other clients reported.
-
-#[path = "../support/mod.rs"]
-mod support;
 
 mod acknowledgements;
 mod closed;
@@ -17,6 +14,7 @@ mod lateness;
 mod looking_in;
 mod on_request;
 mod outbox;
+mod properties;
 mod purity;
 mod reconnecting;
 mod renewing;
@@ -25,5 +23,6 @@ mod round_trips;
 mod steps;
 #[cfg(feature = "serde")]
 mod stored;
+mod support;
 mod transmitting;
 mod unread;

@@ -1,35 +1,28 @@
 //! From options and hooks to a client.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use heartline::heartbeat::HeartbeatMode;
 use heartline::outbox::OutboxConfig;
 use heartline::retry::{Pattern, Verdict};
-use heartline::{Config, ConfigError, Settings};
+use heartline::{Config, MessageId, Settings};
+use heartline_tungstenite::client::{BuildError, Dial, HookError, Options, Record, Recording, WhenFull};
 use heartline_tungstenite::clock::Clock;
 use heartline_tungstenite::codec::{Codec, Frames};
-use heartline_tungstenite::{Address, Request, RequestError, Tls};
+use heartline_tungstenite::engine::{self, Driver, Plan};
+use heartline_tungstenite::proxy::ProxyUrlError;
+use heartline_tungstenite::{Address, Proxies, Request, Tls};
 
+use crate::board::Board;
 use crate::client::Client;
 use crate::dial::{DialThread, Dialer, Recipe, SocketOptions};
-use crate::driver::{Driver, Parts};
 use crate::greeting::{Greeting, GreetingHook, Next, Step};
 use crate::handle::Handle;
-use crate::hooks::{ConnectHook, Dial, HookError, RequestHook, Transport};
-use crate::options::{Options, WhenFull};
+use crate::hooks::{ConnectHook, RequestHook, Transport};
+use crate::host::Mio;
 use crate::poller::Poller;
-use crate::shared::Shared;
-
-/// How long a greeting may take where nothing else was asked for.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
-/// So many messages of greetings may be on their way in the session beside those of the handles.
-const GREETING_MESSAGES: u32 = 64;
-/// And so many bytes: any message that may be sent.
-const GREETING_BYTES: u32 = 1 << 30;
 
 /// A client to be: see [`Client::builder`].
 #[must_use = "nothing happens before `build`"]
@@ -40,34 +33,12 @@ pub struct Builder<C: Codec = Frames> {
     request: Option<RequestHook>,
     greeting: Option<GreetingHook<C::Out, C::In>>,
     connector: Option<ConnectHook>,
+    proxies: Result<Proxies, ProxyUrlError>,
     tls: Tls,
     clock: Option<Clock>,
-}
-
-/// Why there is no client.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The URL cannot be dialled.
-    #[error(transparent)]
-    Url(#[from] RequestError),
-    /// A setting is outside of its range.
-    #[error(transparent)]
-    Setting(#[from] ConfigError),
-    /// The operating system gives nothing to wait on: out of file descriptors.
-    #[error("the operating system gives nothing to wait on: {reason}")]
-    System {
-        /// The kind of the error.
-        kind: io::ErrorKind,
-        /// What the operating system says.
-        reason: String,
-    },
-}
-
-impl From<io::Error> for BuildError {
-    fn from(error: io::Error) -> Self {
-        Self::System { kind: error.kind(), reason: error.to_string() }
-    }
+    record: Option<Record<C::Out>>,
+    /// What was set before the codec that it does not fit.
+    lost: Vec<BuildError>,
 }
 
 impl Builder<Frames> {
@@ -79,18 +50,23 @@ impl Builder<Frames> {
             request: None,
             greeting: None,
             connector: None,
+            proxies: Ok(Proxies::default()),
             tls: Tls::default(),
             clock: None,
+            record: None,
+            lost: Vec::new(),
         }
     }
 }
 
 impl<C: Codec> Builder<C> {
-    /// How messages travel. To be called before [`greeting`](Self::greeting), whose messages are of this codec: a greeting
-    /// set before is dropped. A clone of the codec is asked for the sizes of messages.
+    /// How messages travel. To be called before [`greeting`](Self::greeting), whose messages are of this codec;
+    /// otherwise [`build`](Self::build) fails with [`BuildError::CodecAfterGreeting`].
     pub fn codec<D: Codec>(self, codec: D) -> Builder<D> {
-        let Self { url, options, request, connector, tls, clock, .. } = self;
-        Builder { url, codec, options, request, greeting: None, connector, tls, clock }
+        let Self { url, options, request, greeting, connector, proxies, tls, clock, record, mut lost, .. } = self;
+        lost.extend(greeting.map(|_| BuildError::CodecAfterGreeting));
+        lost.extend(record.map(|_| BuildError::CodecAfterRecord));
+        Builder { url, codec, options, request, greeting: None, connector, proxies, tls, clock, record: None, lost }
     }
 
     /// Called before every dial, within `connect_timeout`: makes the request, with headers, credentials, subprotocols,
@@ -112,12 +88,14 @@ impl<C: Codec> Builder<C> {
         hook: impl FnMut(&mut Greeting<C::Out, C::In>, Step<C::In>) -> Result<Next, HookError> + Send + 'static,
     ) -> Self {
         self.greeting = Some(Box::new(hook));
+        self.lost.retain(|lost| *lost != BuildError::CodecAfterGreeting);
         self
     }
 
     /// Called for every dial, within `connect_timeout`, instead of resolving the name and connecting by TCP: a unix
     /// socket, a tunnel. TLS (for `wss`) and the WebSocket handshake run over what it returns. It may block, as the
-    /// [`request`](Self::request) hook, on whose thread it runs.
+    /// [`request`](Self::request) hook, on whose thread it runs. With a [`proxy`](Self::proxy) it connects to that: the
+    /// address is the proxy's.
     pub fn connector<F, S>(mut self, hook: F) -> Self
     where
         F: Fn(Address) -> io::Result<S> + Send + Sync + 'static,
@@ -127,7 +105,23 @@ impl<C: Codec> Builder<C> {
         self
     }
 
-    /// How to shake hands for `wss`. Default: the default roots of the features that are on.
+    /// Dials through this proxy, which resolves the server's name; asking it takes place within `connect_timeout`. Also
+    /// takes [`Proxies::from_variables`]. Default: no proxy is asked, whatever the environment says, as what was set for
+    /// other programs should not lead a client elsewhere unasked.
+    pub fn proxy(mut self, proxies: impl Into<Proxies>) -> Self {
+        self.proxies = Ok(proxies.into());
+        self
+    }
+
+    /// Dials through the proxy that the environment names for the URL, if it names one: see [`Proxies::from_env`]. What it
+    /// says that cannot be used is an error of [`build`](Self::build).
+    pub fn proxy_from_env(mut self) -> Self {
+        self.proxies = Proxies::from_env();
+        self
+    }
+
+    /// How to shake hands for `wss`. Default: the default roots of the features that are on; without such a feature a
+    /// `wss` URL is an error of [`build`](Self::build).
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = tls;
         self
@@ -154,22 +148,14 @@ impl<C: Codec> Builder<C> {
     /// How connections are watched. Default: a ping after 20 s of silence, dead after 10 s more.
     /// A `slow_after` that such a mode leaves no room for becomes none.
     pub fn heartbeat(mut self, mode: HeartbeatMode) -> Self {
-        let heartbeat = &mut self.options.session.heartbeat;
-        heartbeat.mode = mode;
-        let timeout = match mode {
-            HeartbeatMode::WhenIdle { timeout, .. } | HeartbeatMode::Listen { timeout } => Some(timeout),
-            HeartbeatMode::Periodic { timeout, .. } => timeout,
-            _ => None,
-        };
-        heartbeat.slow_after = heartbeat.slow_after.filter(|slow| timeout.is_none_or(|timeout| *slow < timeout));
+        self.options.set_heartbeat(mode);
         self
     }
 
     /// What a loss leads to, before the rules of the [default table](heartline::retry::RetryPolicy) and behind those added
     /// before.
     pub fn retry(mut self, pattern: Pattern, verdict: Verdict) -> Self {
-        let retry = std::mem::take(&mut self.options.session.retry);
-        self.options.session.retry = retry.with(pattern, verdict);
+        self.options.add_rule(pattern, verdict);
         self
     }
 
@@ -186,51 +172,67 @@ impl<C: Codec> Builder<C> {
         self
     }
 
+    /// What stands in for the session of this client, and records what is done to it: the `Recorder` of heartline-testkit
+    /// with its feature `clients`, or another [`Recording`]. Its log shows a real run again, call by call. To be called
+    /// after [`codec`](Self::codec), or [`build`](Self::build) fails with [`BuildError::CodecAfterRecord`].
+    pub fn record<R: Recording<C::Out> + Send + 'static>(
+        mut self,
+        record: impl FnOnce(Config, u64, MessageId) -> R + Send + 'static,
+    ) -> Self {
+        self.record = Some(Box::new(move |config, seed, first_id| Box::new(record(config, seed, first_id))));
+        self.lost.retain(|lost| *lost != BuildError::CodecAfterRecord);
+        self
+    }
+
     /// What time is measured with. Default: [`Clock::boot`], which goes on while the computer sleeps.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// The client, which begins its first dial at once. Never waits, but reads the platform's root certificates if they are
-    /// wanted (some 10 ms).
+    /// The client, which begins its first dial at once, unless [`Options::start_paused`] says otherwise. Never waits, but
+    /// reads the platform's root certificates if they are wanted (some 10 ms).
     ///
     /// # Errors
-    /// The URL or a setting is invalid, or the operating system gives no file descriptor to wait on.
+    /// The URL or a setting is invalid, there is no TLS for a `wss` URL, or the operating system gives no file
+    /// descriptor to wait on.
     pub fn build(self) -> Result<Client<C>, BuildError> {
-        self.options.check()?;
-        let request = Request::new(&self.url)?;
-        let codec = self.options.limits.config()?;
-        let outbox = self.options.session.outbox;
-        // Checked as they are, then with what greetings need.
-        let config = Config::new(self.options.session.clone())?;
-        let config = Config::new(with_greeting(config.into_settings(), self.greeting.is_some()))?;
+        let proxies = self.proxies?;
+        let plan = Plan::new(&self.url, self.options, &self.tls, &proxies, self.greeting.is_some())?;
+        if let Some(lost) = self.lost.into_iter().next() {
+            return Err(lost);
+        }
+        let options = &plan.options;
         let poller = Poller::new()?;
-        let options = self.options;
-        let recipe = Recipe { request, request_hook: self.request, connect_hook: self.connector, tls: self.tls };
+        let (request_hook, connect_hook) = (self.request, self.connector);
+        let recipe = Recipe { request: plan.request.clone(), request_hook, connect_hook, proxies, tls: self.tls };
         recipe.warm_up();
         let socket = SocketOptions {
             keepalive: options.keepalive,
             user_timeout: options.user_timeout,
             unsent_low_water: options.unsent_low_water,
         };
-        let dialer = Dialer { recipe, codec, socket, thread: DialThread::new(poller.bell()) };
-        let (clock, max_outbound) = (self.clock.unwrap_or_default(), options.limits.max_outbound_message);
-        let shared = Shared::new(clock, poller.bell(), &outbox, max_outbound, C::size);
-        let seed = options.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
-        let handle = Handle { shared: shared.clone() };
-        let (codec, greeting) = (self.codec, self.greeting);
-        let driver = Driver::new(Parts { config, seed, options, codec, dialer, greeting, shared, poller });
-        Ok(Client::new(driver, handle))
+        let bell = poller.bell();
+        let (max_redirects, thread) = (options.max_redirects, DialThread::new(bell.clone()));
+        let dialer = Dialer { recipe, codec: plan.codec, socket, max_redirects, thread };
+        let clock = self.clock.unwrap_or_default();
+        let shared = plan.shared::<C>(clock.clone());
+        let board = Arc::new(Board::default());
+        let host = Mio {
+            poller,
+            dialer,
+            greeting: self.greeting.map(|hook| Arc::new(Mutex::new(hook))),
+            greeting_room: (options.greeting_messages, options.greeting_bytes),
+            board: board.clone(),
+            clock,
+            due: None,
+            sleeper: None,
+        };
+        let (receiver, output) = engine::channel(options);
+        let handle = Handle { shared: shared.clone(), board, bell };
+        let driver = Driver::new(plan.parts(self.codec, host, shared, output, self.record));
+        Ok(Client::new(driver, receiver, handle))
     }
-}
-
-fn with_greeting(mut settings: Settings, greets: bool) -> Settings {
-    settings.greeting_timeout = greets.then(|| settings.greeting_timeout.unwrap_or(GREETING_TIMEOUT));
-    let outbox = &mut settings.outbox;
-    outbox.max_connection_messages = outbox.max_connection_messages.saturating_add(GREETING_MESSAGES).min(1 << 20);
-    outbox.max_connection_bytes = GREETING_BYTES;
-    settings
 }
 
 impl<C: Codec> fmt::Debug for Builder<C> {

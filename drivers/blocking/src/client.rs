@@ -1,22 +1,20 @@
 //! The client: whoever has it polls it.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use heartline::{CloseCode, MessageId, Outcome, Timestamp};
+use heartline_tungstenite::client::{End, Outgoing, Received, SendError, Stats, Status};
 use heartline_tungstenite::codec::{Codec, Frames};
+use heartline_tungstenite::engine::{Driver, Receiver, Sending};
 
 use crate::builder::Builder;
-use crate::dial::panic_message;
-use crate::driver::Driver;
 use crate::handle::Handle;
-use crate::outgoing::{Outgoing, SendError};
+use crate::host::Mio;
 use crate::receipt::Receipt;
-use crate::received::{Received, RecvError};
-use crate::shared::Sending;
-use crate::status::{End, EndReason, Stats, Status};
+use crate::received::RecvError;
 
 /// A client, which lives by being polled: [`poll`](Self::poll) from a loop of one's own, or [`recv`](Self::recv), [`send`](Self::send),
 /// [`wait`](Self::wait) and [`close`](Self::close), which poll while they wait. One thread has it at a time; others have
@@ -29,8 +27,11 @@ use crate::status::{End, EndReason, Stats, Status};
 /// Dropping it ends it at once: what was not sent is returned to its receipts, and the peer gets a close frame with
 /// 1001 as far as that goes out without waiting. To send the rest first: [`close`](Self::close).
 pub struct Client<C: Codec = Frames> {
-    driver: Box<Driver<C>>,
+    driver: Box<Driver<C, Mio<C>>>,
+    receiver: Receiver<C::In>,
     handle: Handle<C::Out>,
+    /// Rings the bell of the handles.
+    waker: Waker,
     /// The last poll told of what is there, and nothing was taken since.
     told: bool,
 }
@@ -44,8 +45,9 @@ impl Client<Frames> {
 }
 
 impl<C: Codec> Client<C> {
-    pub(crate) fn new(driver: Driver<C>, handle: Handle<C::Out>) -> Self {
-        Self { driver: Box::new(driver), handle, told: false }
+    pub(crate) fn new(driver: Driver<C, Mio<C>>, receiver: Receiver<C::In>, handle: Handle<C::Out>) -> Self {
+        let waker = handle.bell.clone().into();
+        Self { driver: Box::new(driver), receiver, handle, waker, told: false }
     }
 
     // ---- polling ---------------------------------------------------------------------------
@@ -58,20 +60,32 @@ impl<C: Codec> Client<C> {
     /// [`wake`](Handle::wake). It returns at once while there is something to receive that it has not told of before, and when the
     /// client has ended.
     ///
-    /// What it costs: without traffic one system call. A call reads at most 256 frames and 1 MiB, and writes at most
-    /// 17 times the write buffer, so its longest time is that of one message of the largest size that is used.
+    /// What it costs: without traffic one system call. A call takes one turn, or two if it may wait and there was
+    /// something to do before that. A turn reads at most 64 frames and 1 MiB, and writes at most 17 times the write
+    /// buffer, so its longest time is that of one message of the largest size that is used.
     pub fn poll(&mut self, timeout: impl Into<Option<Duration>>) -> bool {
-        if self.driver.end.is_none() {
-            let news = !self.told && !self.driver.inbox.is_empty();
-            let timeout = if news { Some(Duration::ZERO) } else { timeout.into() };
-            let driver = &mut self.driver;
-            // After a panic nothing is done with the driver but to end it.
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| driver.turn(timeout))) {
-                self.driver.finish(EndReason::Panicked(panic_message(&*panic)));
-            }
+        let mut timeout = timeout.into();
+        if timeout != Some(Duration::ZERO) && self.handle.bell.take_rung() {
+            // What is to go out goes out before the wait.
+            self.turn();
         }
-        self.told = !self.driver.inbox.is_empty();
+        if self.driver.ended().is_none() {
+            let news = self.driver.take_news() | self.handle.bell.take_wanted();
+            if news || (!self.told && !self.receiver.is_empty()) {
+                timeout = Some(Duration::ZERO);
+            }
+            let (host, connection) = self.driver.host();
+            host.wait(connection, timeout);
+            _ = self.handle.bell.take_rung();
+            self.turn();
+            _ = (self.driver.take_news(), self.handle.bell.take_wanted());
+        }
+        self.told = !self.receiver.is_empty();
         self.told
+    }
+
+    fn turn(&mut self) {
+        _ = self.driver.poll(&mut Context::from_waker(&self.waker));
     }
 
     // ---- receiving -------------------------------------------------------------------------
@@ -79,7 +93,10 @@ impl<C: Codec> Client<C> {
     /// The next message or event that the last polls have brought, if there is one. Never waits, and does nothing else.
     pub fn try_recv(&mut self) -> Option<Received<C::In>> {
         self.told = false;
-        self.driver.inbox.pop()
+        match self.receiver.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(received) => received,
+            Poll::Pending => None,
+        }
     }
 
     /// The next message or event. Polls and waits for it, for no longer than `timeout`, or with `None` for as long as it
@@ -89,7 +106,7 @@ impl<C: Codec> Client<C> {
     /// [`RecvError::Timeout`], or [`RecvError::Ended`] when the client has ended and everything was taken.
     pub fn recv(&mut self, timeout: impl Into<Option<Duration>>) -> Result<Received<C::In>, RecvError> {
         let until = self.until(timeout.into());
-        self.wait_until(until, Self::try_recv).ok_or(match self.driver.end {
+        self.wait_until(until, Self::try_recv).ok_or(match self.driver.ended() {
             Some(_) => RecvError::Ended,
             None => RecvError::Timeout,
         })
@@ -135,12 +152,14 @@ impl<C: Codec> Client<C> {
         message: impl Into<Outgoing<C::Out>>,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Receipt<C::Out>, SendError<C::Out>> {
-        let (outgoing, size) = self.handle.shared.size(message.into())?;
-        let mut sending = Sending::new(outgoing, size, self.now(), true);
-        let until = self.until(sending.patience(timeout.into()));
-        let sent = self.wait_until(until, |client| client.handle.shared.submit(&mut sending));
-        self.handle.shared.leave(&mut sending);
-        self.handle.sent(sent, sending)
+        let shared = self.handle.shared.clone();
+        let mut sending = Sending::new(&shared, message.into())?;
+        let until = self.until(self.handle.patience(&sending, timeout.into()));
+        let sent = self.wait_until(until, |client| match sending.poll(&mut Context::from_waker(&client.waker)) {
+            Poll::Ready(sent) => Some(sent),
+            Poll::Pending => None,
+        });
+        sent.unwrap_or_else(|| Err(sending.give_up())).map(|receipt| self.handle.receipt(receipt))
     }
 
     /// Waits for the outcome of a message and polls meanwhile, for no longer than `timeout`, or with `None` for as long as
@@ -163,7 +182,7 @@ impl<C: Codec> Client<C> {
         loop {
             self.poll(None);
             self.told = true; // Nobody takes anything here.
-            if let Some(end) = &self.driver.end {
+            if let Some(end) = self.driver.ended() {
                 return end.clone();
             }
         }
@@ -182,7 +201,7 @@ impl<C: Codec> Client<C> {
 
     /// How the client has ended, if it has.
     pub fn end(&self) -> Option<&Arc<End>> {
-        self.driver.end.as_ref()
+        self.driver.ended()
     }
 
     // ---- the rest is as other threads have it ----------------------------------------------
@@ -235,7 +254,7 @@ impl<C: Codec> Client<C> {
     // ---- waiting ---------------------------------------------------------------------------
 
     fn now(&self) -> Timestamp {
-        self.handle.shared.clock.now()
+        self.handle.shared.clock().now()
     }
 
     fn until(&self, timeout: Option<Duration>) -> Option<Timestamp> {
@@ -249,7 +268,7 @@ impl<C: Codec> Client<C> {
             if let Some(found) = look(self) {
                 return Some(found);
             }
-            if self.driver.end.is_some() {
+            if self.driver.ended().is_some() {
                 return None;
             }
             self.told = true; // Whoever waits here wants something else.
@@ -264,9 +283,7 @@ impl<C: Codec> Client<C> {
 
 impl<C: Codec> Drop for Client<C> {
     fn drop(&mut self) {
-        if self.driver.end.is_none() {
-            self.driver.leave();
-        }
+        self.driver.leave();
     }
 }
 

@@ -2,20 +2,24 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use heartline_tungstenite::Response;
-
-use crate::hooks::HookError;
+use heartline_tungstenite::client::HookError;
+use heartline_tungstenite::engine;
+use tungstenite::Message;
 
 /// How many messages of a greeting wait to be sent at most.
 const UNSENT: usize = 64;
 
 pub(crate) type GreetingHook<M, R> = Box<dyn FnMut(&mut Greeting<M, R>, Step<R>) -> Result<Next, HookError> + Send>;
+/// One closure for all connections, of which there is one at a time.
+pub(crate) type SharedHook<M, R> = Arc<Mutex<GreetingHook<M, R>>>;
 
 /// Why the greeting is called.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Step<R> {
+pub enum Step<R = Message> {
     /// A connection has opened. Whatever the closure remembers of the one before is out of date.
     Opened,
     /// This message has arrived. It does not go to the application unless it is given to [`Greeting::pass`].
@@ -32,12 +36,12 @@ pub enum Next {
 }
 
 /// A new connection, for the greeting: what is sent here comes before everything that was queued.
-pub struct Greeting<M, R> {
-    pub(crate) response: Arc<Response>,
-    pub(crate) unsent: VecDeque<M>,
-    pub(crate) passed: VecDeque<(R, u32)>,
+pub struct Greeting<M = Message, R = Message> {
+    response: Arc<Response>,
+    unsent: VecDeque<M>,
+    passed: VecDeque<(R, u32)>,
     /// The size of the message that the closure was called with.
-    pub(crate) size: u32,
+    size: u32,
     bytes: u64,
     max_messages: usize,
     max_bytes: u64,
@@ -64,7 +68,7 @@ pub enum GreetingError {
 }
 
 impl<M, R> Greeting<M, R> {
-    pub(crate) fn new(response: Arc<Response>, max_messages: usize, max_bytes: u64) -> Self {
+    fn new(response: Arc<Response>, (max_messages, max_bytes): (usize, u64)) -> Self {
         Self { response, unsent: VecDeque::new(), passed: VecDeque::new(), size: 0, bytes: 0, max_messages, max_bytes }
     }
 
@@ -107,5 +111,62 @@ impl<M, R> Greeting<M, R> {
 impl<M, R> fmt::Debug for Greeting<M, R> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Greeting").finish_non_exhaustive()
+    }
+}
+
+/// A greeting under way.
+pub(crate) struct Running<M, R> {
+    hook: Option<SharedHook<M, R>>,
+    link: Greeting<M, R>,
+    /// The closure is done, and only what it has sent is on its way.
+    over: bool,
+}
+
+impl<M, R> Running<M, R> {
+    /// Tells the closure of the connection. `room` is how many messages and bytes it may pass on.
+    pub(crate) fn begin(
+        hook: Option<SharedHook<M, R>>,
+        response: Arc<Response>,
+        room: (usize, u64),
+    ) -> Result<Self, HookError> {
+        let mut greeting = Self { hook, link: Greeting::new(response, room), over: false };
+        greeting.step(Step::Opened, 0)?;
+        Ok(greeting)
+    }
+
+    fn step(&mut self, step: Step<R>, size: u32) -> Result<(), HookError> {
+        self.link.size = size;
+        let next = match &self.hook {
+            // A closure that has panicked is not called again: its client has ended.
+            Some(hook) => hook.lock().unwrap_or_else(PoisonError::into_inner)(&mut self.link, step)?,
+            None => Next::Done,
+        };
+        self.over = next == Next::Done;
+        Ok(())
+    }
+}
+
+impl<M, R> engine::Greeting<M, R> for Running<M, R> {
+    fn put(&mut self, message: R, size: u32) -> Result<Poll<()>, HookError> {
+        if self.over {
+            self.link.size = size;
+            self.link.pass(message).map_err(HookError::retry)?;
+        } else {
+            self.step(Step::Message(message), size)?;
+        }
+        Ok(if self.over { Poll::Ready(()) } else { Poll::Pending })
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<Result<(), HookError>> {
+        if self.over { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Nobody is to be woken: the closure is called in the driver's turn.
+    fn pop(&mut self, _: &Waker) -> Option<M> {
+        self.link.unsent.pop_front()
+    }
+
+    fn close(&mut self) -> VecDeque<(R, u32)> {
+        std::mem::take(&mut self.link.passed)
     }
 }

@@ -5,19 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use heartline::{CloseCode, MessageId};
+use heartline_tungstenite::client::{End, Outgoing, SendError, Stats, Status};
+use heartline_tungstenite::engine::{self, Command, Sending, Shared};
+use tungstenite::Message;
 
-use crate::outgoing::{Outgoing, SendError};
+use crate::board::Board;
+use crate::poller::Bell;
 use crate::receipt::Receipt;
-use crate::shared::{Command, Sending, Shared};
-use crate::status::{End, Stats, Status};
 
 /// A client as other threads see it: cheap to clone, `Send` and `Sync`. What is asked here wakes a thread that waits in
 /// [`Client::poll`](crate::Client::poll) or [`recv`](crate::Client::recv).
 ///
 /// It does not keep the client alive: once that has ended or was dropped, `send` refuses with
 /// [`Refusal::Closed`](crate::Refusal::Closed) and everything else does nothing.
-pub struct Handle<M> {
+pub struct Handle<M = Message> {
     pub(crate) shared: Arc<Shared<M>>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) bell: Arc<Bell>,
 }
 
 impl<M> Handle<M> {
@@ -37,12 +41,10 @@ impl<M> Handle<M> {
         message: impl Into<Outgoing<M>>,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Receipt<M>, SendError<M>> {
-        let (outgoing, size) = self.shared.size(message.into())?;
-        let mut sending = Sending::new(outgoing, size, self.shared.clock.now(), true);
-        let patience = sending.patience(timeout.into());
-        let sent = self.shared.wait_for(patience, |look| look.submit(&mut sending));
-        self.shared.leave(&mut sending);
-        self.sent(sent, sending)
+        let mut sending = Sending::new(&self.shared, message.into())?;
+        let patience = self.patience(&sending, timeout.into());
+        let sent = self.board.wait(patience, |cx| sending.poll(cx));
+        sent.unwrap_or_else(|| Err(sending.give_up())).map(|receipt| self.receipt(receipt))
     }
 
     /// Accepts a message if there is room for it now, and nobody waits for room.
@@ -50,22 +52,17 @@ impl<M> Handle<M> {
     /// # Errors
     /// The message comes back, with the reason.
     pub fn try_send(&self, message: impl Into<Outgoing<M>>) -> Result<Receipt<M>, SendError<M>> {
-        let (outgoing, size) = self.shared.size(message.into())?;
-        let mut sending = Sending::new(outgoing, size, self.shared.clock.now(), false);
-        let sent = self.shared.submit(&mut sending);
-        self.sent(sent, sending)
+        self.shared.try_send(message.into()).map(|receipt| self.receipt(receipt))
     }
 
-    pub(crate) fn sent(
-        &self,
-        sent: Option<Result<crate::slots::SlotKey, SendError<M>>>,
-        mut sending: Sending<M>,
-    ) -> Result<Receipt<M>, SendError<M>> {
-        match (sent, sending.give_up(self.shared.clock.now())) {
-            (Some(Ok(slot)), _) => Ok(Receipt::new(self.shared.clone(), slot)),
-            (Some(Err(error)), _) | (None, Some(error)) => Err(error),
-            (None, None) => unreachable!("a message that was neither accepted nor refused is still there"),
-        }
+    pub(crate) fn receipt(&self, receipt: engine::Receipt<M>) -> Receipt<M> {
+        Receipt::new(receipt, self.board.clone())
+    }
+
+    /// How long a send may wait at most: a message that expires is not waited for.
+    pub(crate) fn patience(&self, sending: &Sending<'_, M>, timeout: Option<Duration>) -> Option<Duration> {
+        let expires_in = sending.expiry().map(|at| at.saturating_since(self.shared.clock().now()));
+        [timeout, expires_in].into_iter().flatten().min()
     }
 
     /// The peer has the at-least-once message of this id: for protocols whose acknowledgements the codec does not
@@ -76,6 +73,7 @@ impl<M> Handle<M> {
 
     /// Replaces the connection by a new one, because there are new credentials, or the server asked for it. Starts a
     /// client that the retry policy has stopped (if [`Options::stay_when_stopped`](crate::Options)), and ends a pause.
+    /// Several calls before the client's next turn are one.
     pub fn reconnect(&self) {
         self.shared.command(Command::Reconnect);
     }
@@ -87,6 +85,7 @@ impl<M> Handle<M> {
 
     /// Until [`resume`](Self::resume) nothing is dialled, pinged or judged: for an application in the background. A
     /// connection that is open stays so, and goes on sending and receiving as far as it can and is polled.
+    /// [`Options::start_paused`](crate::Options) begins a client that way.
     pub fn pause(&self) {
         self.shared.command(Command::Pause);
     }
@@ -111,30 +110,30 @@ impl<M> Handle<M> {
 
     /// How the client has ended, if it has.
     pub fn end(&self) -> Option<Arc<End>> {
-        self.shared.end()
+        self.board.end()
     }
 
     /// Waits for the end of the client, however it comes about, for no longer than this. Some other thread has to poll
     /// the client meanwhile.
     pub fn closed(&self, timeout: impl Into<Option<Duration>>) -> Option<Arc<End>> {
-        self.shared.wait_for(timeout.into(), |look| look.end())
+        self.board.closed(timeout.into())
     }
 
     /// Makes a [`Client::poll`](crate::Client::poll) that waits return, or the next one: for what the thread that polls has to look
     /// at beside the client.
     pub fn wake(&self) {
-        self.shared.wake();
+        self.bell.end_poll();
     }
 
     /// The state, its cause, the next dial, the round trip, and what else there is to show, as of the client's last turn.
     pub fn status(&self) -> Status {
-        self.shared.status()
+        self.board.status()
     }
 
     /// How long it is to the dial that is scheduled.
     pub fn retry_in(&self) -> Option<Duration> {
-        let retry = self.shared.status().retry?;
-        Some(retry.at.saturating_since(self.shared.clock.now()))
+        let retry = self.board.status().retry?;
+        Some(retry.at.saturating_since(self.shared.clock().now()))
     }
 
     /// What was counted, as of the client's last turn.
@@ -145,7 +144,7 @@ impl<M> Handle<M> {
 
 impl<M> Clone for Handle<M> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone() }
+        Self { shared: self.shared.clone(), board: self.board.clone(), bell: self.bell.clone() }
     }
 }
 

@@ -44,12 +44,13 @@
 //! # 1. Start
 //!
 //! [`Client::builder`] takes the URL, [`Builder::build`] makes a client and begins to dial. It never waits: an invalid URL
-//! or setting is an error at once, an unreachable server is not.
+//! or setting, or `wss` in a build without TLS, is an error at once, an unreachable server is not. With
+//! [`Options::start_paused`] the first dial waits for [`resume`](Client::resume).
 //!
 //! The client dials until it is connected, and again after each loss, as the backoff says. What ends it for good is in the
-//! table of the [retry policy](heartline::retry::RetryPolicy): HTTP 403, say, or close code 4403. Then
-//! [`recv`](Client::recv) says [`RecvError::Ended`], receipts have their outcomes, and [`Client::end`] says why
-//! ([`Options::stay_when_stopped`] keeps it for a [`reconnect`](Client::reconnect) instead).
+//! table of the [retry policy](RetryPolicy): HTTP 403, say, or close code 4403. Then
+//! the last [`Event`] says so, [`recv`](Client::recv) says [`RecvError::Ended`], receipts have their outcomes, and
+//! [`Client::end`] gives the [`End`] with its cause ([`Options::stay_when_stopped`] keeps it for a [`reconnect`](Client::reconnect) instead).
 //!
 //! # 2. Poll
 //!
@@ -97,20 +98,24 @@
 //!
 //! # 6. Before a dial, and on a new connection
 //!
-//! The [`request`](Builder::request) hook makes the request of each dial. After HTTP 401 or a close with 4401 it is asked once for new
-//! credentials ([`Dial::renew`]); if those are refused too, the client stops. The [`greeting`](Builder::greeting) has the
+//! The [`request`](Builder::request) hook makes the request of each dial. After HTTP 401, or a close with 4401 or 3000,
+//! [`Dial::renew`] asks it for new credentials, on every dial until a connection has been stable for `stable_after` (5 s); if
+//! new ones are refused before that, the client stops. The [`greeting`](Builder::greeting) has the
 //! connection to itself before anything queued: it is called when the connection has opened and with each message, until it
-//! says [`Next::Done`]. Both may use `?` on any error ([`HookError`] retries, renews or stops).
+//! says [`Next::Done`]. Both may use `?` on any error: it retries, but an invalid URL or header stops; [`HookError`] says retry,
+//! renew or stop explicitly. The error is kept, in [`Status::last_ended`] and [`End::ended`].
 //!
 //! # 7. Codecs
 //!
 //! By default messages are [`tungstenite::Message`]s. [`Builder::codec`] takes [`codec::Text`], [`codec::Binary`], `codec::Json` (feature
-//! `json`), or a [`Codec`] of your own for protocols with acknowledgements, pings of their own or a goodbye.
+//! `json`), or a [`Codec`] of your own for protocols with acknowledgements, pings of their own or a goodbye. Call it before
+//! [`greeting`](Builder::greeting), whose messages are the codec's.
 //!
 //! # 8. Watch
 //!
 //! [`Client::status`] has the state, its cause, the next dial, the round trip, the response's headers, and how the last
-//! connection ended. [`Client::stats`] counts.
+//! connection or dial ended: [`Ended`] has the loss and, as far as they are known, the close frame, the response and the
+//! error. The status is never older than an [`Event`] that is received. [`Client::stats`] counts.
 //!
 //! # 9. Pause, replace, end
 //!
@@ -120,6 +125,25 @@
 //! [`end`](Client::end). Dropping the client ends it at once: what was not sent is returned, and the peer gets a close
 //! frame with 1001 as far as that goes out without waiting. A panic in a hook or the codec ends the client, not the process: every
 //! message has its outcome, and [`EndReason::Panicked`] says so.
+//!
+//! # Proxies
+//!
+//! [`Builder::proxy`] dials through a [`Proxy`]: `CONNECT` at `http://` and `https://` ones, SOCKS 5 at `socks5://` ones, with a user name
+//! and password if the URL has them. [`Builder::proxy_from_env`] takes what `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` say, but
+//! never a proxy for loopback; [`Proxies::from_env`] has the rules. Without either no proxy is asked.
+//!
+//! ```
+//! use heartline_blocking::{Client, Proxy};
+//!
+//! let proxy = Proxy::new("socks5://me:secret@proxy.example:1080")?;
+//! let builder = Client::builder("wss://chat.example/ws").proxy(proxy);
+//! let builder = Client::builder("wss://chat.example/ws").proxy_from_env();
+//! # let _ = builder;
+//! # Ok::<(), heartline_blocking::proxy::ProxyUrlError>(())
+//! ```
+//!
+//! A proxy that refuses is an [`Ended`] with a [`ProxyError`](proxy::ProxyError). A login that is missing or wrong (407), and what its rules
+//! forbid, stop the client; a server that it does not reach, and a proxy that is down, are tried again.
 //!
 //! # What counts as life
 //!
@@ -144,7 +168,7 @@
 //! | `session.min_dial_gap` | 250 ms | – |
 //! | `session.stable_after` | 5 s | reconnecting-websocket |
 //! | `session.max_retries` | no end | – |
-//! | `session.retry` | the [table](heartline::retry::RetryPolicy) | RFC 6455 §7.4, IANA, RFC 9110 |
+//! | `session.retry` | the [table](RetryPolicy) | RFC 6455 §7.4, IANA, RFC 9110 |
 //! | `session.max_retry_after` | 5 min | – |
 //! | `session.outbox.max_messages`, `max_bytes` | 1,024, 1 MiB | centrifuge's queue per client |
 //! | `session.outbox.overflow` | refuse, so that `send` waits | – |
@@ -156,14 +180,17 @@
 //! | `incoming_messages`, `incoming_bytes` | 256, 4 MiB | – |
 //! | `when_full`, `max_stall` | wait, 30 s, then close with 1008 and dial again | RFC 6455 §7.4.1 |
 //! | `greeting_messages`, `greeting_bytes` | 64, 1 MiB | – |
+//! | `drain_timeout` | not used: a client that is dropped ends at once | – |
 //! | `max_connection_age` | none | – |
-//! | `stay_when_stopped` | no | – |
+//! | `max_redirects` | 0: a redirect stops | RFC 6455 §4.1 |
+//! | `start_paused`, `stay_when_stopped` | no, no | – |
 //! | `keepalive` | 30 s | socket(7) |
 //! | `user_timeout` | 60 s (Linux, Android) | RFC 5482 |
 //! | `unsent_low_water` | 128 KiB (Linux, Android) | tcp(7) |
 //! | `seed`, `first_id` | drawn, 1 | – |
 //!
-//! Beside these the [`Builder`] takes the hooks, [`Tls`], a [`connector`](Builder::connector) for other streams than TCP, and a [`Clock`].
+//! Beside these the [`Builder`] takes the hooks, [`Tls`], [proxies](Builder::proxy) (none), a [`connector`](Builder::connector) for other streams than TCP,
+//! and a [`Clock`].
 //! Several addresses of a host are tried 250 ms apart, both families in turns (RFC 8305).
 //!
 //! # Features
@@ -180,45 +207,51 @@
 //!
 //! # Not supported
 //!
-//! Compression (`permessage-deflate`) is neither offered nor accepted. Proxies are not asked. Redirects are reported
-//! ([`Status::last_ended`] has the location) and stop the client; follow them in the request hook.
+//! Compression (`permessage-deflate`) is neither offered nor accepted. Proxies are not found by PAC or the system's settings,
+//! and SOCKS 4 is not spoken. Redirects stop the client ([`Status::last_ended`] has the location) unless
+//! [`Options::max_redirects`] says to follow them.
 #![forbid(unsafe_code)]
 
+mod board;
 mod builder;
 mod client;
 mod dial;
-mod driver;
 mod greeting;
 mod handle;
 mod hooks;
-mod inbox;
-mod link;
-mod options;
-mod outgoing;
+mod host;
 mod poller;
 mod receipt;
 mod received;
-mod shared;
-mod slots;
-mod status;
 mod wire;
 
-pub use builder::{BuildError, Builder};
+pub use builder::Builder;
 pub use client::Client;
 pub use greeting::{Greeting, GreetingError, Next, Step};
 pub use handle::Handle;
 pub use heartline;
-pub use heartline::{Outcome, State};
-pub use heartline_tungstenite::{
-    Address, Clock, Codec, Ended, Limits, Request, Response, Tls, clock, codec, tungstenite,
+pub use heartline::backoff::{Backoff, Jitter};
+pub use heartline::event::Cause;
+pub use heartline::heartbeat::HeartbeatMode;
+pub use heartline::loss::TransportError;
+pub use heartline::message::{Delivery, Reason};
+pub use heartline::outbox::OutboxConfig;
+pub use heartline::retry::{Pattern, RetryPolicy, Verdict};
+pub use heartline::{CloseCode, ConfigError, Loss, MessageId, Outcome, Settings, State};
+pub use heartline_tungstenite::client::{
+    BuildError, Dial, End, EndReason, Event, HookError, Options, Outgoing, Received, Recording, Refusal, Retry,
+    SendError, Stats, Status, WhenFull,
 };
-pub use hooks::{Dial, HookError, Transport};
+pub use heartline_tungstenite::codec::CodecError;
+pub use heartline_tungstenite::ended::{Close, EndError, HookFailure};
+pub use heartline_tungstenite::{
+    Address, Clock, Codec, Ended, Limits, Proxies, Proxy, Request, RequestError, Response, Tls, clock, codec, proxy,
+    tls, tungstenite,
+};
+pub use hooks::Transport;
 pub use mio;
-pub use options::{Options, WhenFull};
-pub use outgoing::{Outgoing, Refusal, SendError};
 pub use receipt::Receipt;
-pub use received::{Event, Received, RecvError};
-pub use status::{End, EndReason, Retry, Stats, Status};
+pub use received::RecvError;
 pub use tungstenite::Message;
 
 /// The README's code is compiled with the documentation tests.

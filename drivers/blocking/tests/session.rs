@@ -97,8 +97,8 @@ fn a_greeting_that_passes_on_more_than_its_buffer_holds_fails_by_name() {
     poll_until(&mut client, "the greeting fails", |client| client.status().last_ended.is_some());
     let ended = client.status().last_ended.unwrap();
     assert_eq!(ended.loss, Loss::Application(4500));
-    let reason = ended.close.as_ref().unwrap().reason().to_owned();
-    assert_eq!(reason, "more than 3 messages or 1048576 bytes came during the greeting");
+    let reason = "a hook failed: more than 3 messages or 1048576 bytes came during the greeting";
+    assert_eq!(ended.detail().as_deref(), Some(reason));
     assert_eq!(taken(&mut client), ["news"; 3], "what was passed on has arrived");
     drop(client);
     server.join();

@@ -8,32 +8,20 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_blocking::heartline::Loss;
 use heartline_blocking::heartline::heartbeat::HeartbeatMode;
-use heartline_blocking::heartline::loss::TransportError;
 use heartline_blocking::tungstenite::protocol::Role;
 use heartline_blocking::tungstenite::{self, Message, WebSocket};
 use heartline_blocking::{Builder, Client, Outcome, State, Tls};
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use heartline_driver_testing::Authority;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use support::*;
 
 type Secure = WebSocket<StreamOwned<ServerConnection, TcpStream>>;
 
-struct Certified {
-    certificate: CertificateDer<'static>,
-    config: Arc<ServerConfig>,
-}
-
-fn certified() -> Certified {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    let certificate = made.cert.der().clone();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
-    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let config = config.with_single_cert(vec![certificate.clone()], key).unwrap();
-    Certified { certificate, config: Arc::new(config) }
+/// A server's configuration, and the client's that trusts it.
+fn certified() -> (Arc<ServerConfig>, Tls) {
+    let authority = Authority::new();
+    (authority.server(&["localhost"], false).into(), Tls::roots([authority.root()]).unwrap())
 }
 
 fn secure_server(config: Arc<ServerConfig>, script: impl FnOnce(&mut Secure) + Send + 'static) -> Server {
@@ -52,15 +40,15 @@ fn client(server: &Server, tls: Tls) -> Builder {
 
 #[test]
 fn messages_of_all_sizes_go_both_ways() {
-    let made = certified();
-    let server = secure_server(made.config.clone(), |socket| {
+    let (config, tls) = certified();
+    let server = secure_server(config, |socket| {
         while let Ok(message) = socket.read() {
             if message.is_binary() {
                 socket.send(message).unwrap();
             }
         }
     });
-    let mut client = client(&server, Tls::roots([made.certificate]).unwrap()).build().unwrap();
+    let mut client = client(&server, tls).build().unwrap();
     for size in [0, 1, 1_000, 20_000, 900_000] {
         client.send(Message::binary(vec![7; size]), PATIENCE).unwrap();
         assert_eq!(client.recv_message(PATIENCE).unwrap().len(), size);
@@ -71,15 +59,15 @@ fn messages_of_all_sizes_go_both_ways() {
 
 #[test]
 fn a_hundred_messages_in_one_record_are_all_received_with_room_for_one() {
-    let made = certified();
-    let server = secure_server(made.config.clone(), |socket| {
+    let (config, tls) = certified();
+    let server = secure_server(config, |socket| {
         let mut frames = WebSocket::from_raw_socket(std::io::Cursor::new(Vec::new()), Role::Server, None);
         (0..100).for_each(|number| frames.write(Message::text(number.to_string())).unwrap());
         frames.flush().unwrap();
         socket.get_mut().write_all(&frames.into_inner().into_inner()).unwrap();
         until_end(socket);
     });
-    let client = client(&server, Tls::roots([made.certificate]).unwrap()).heartbeat(HeartbeatMode::Off);
+    let client = client(&server, tls).heartbeat(HeartbeatMode::Off);
     let mut client = client.configure(|options| options.incoming_messages = 1).build().unwrap();
     poll_until(&mut client, "it stalls", |client| client.status().stalled);
     let read = client.stats().bytes_in;
@@ -88,18 +76,6 @@ fn a_hundred_messages_in_one_record_are_all_received_with_room_for_one() {
     }
     assert_eq!(client.stats().bytes_in, read, "all of it had arrived");
     client.close(PATIENCE);
-    server.join();
-}
-
-#[test]
-fn a_certificate_that_nobody_vouches_for_is_refused() {
-    let (made, other) = (certified(), certified());
-    let server = secure_server(made.config, |_| panic!("no connection"));
-    let mut client = client(&server, Tls::roots([other.certificate]).unwrap()).build().unwrap();
-    poll_until(&mut client, "refused", |client| client.status().last_ended.is_some());
-    let ended = client.status().last_ended.unwrap();
-    assert_eq!(ended.loss, Loss::Transport(TransportError::Tls), "{ended:?}");
-    drop(client);
     server.join();
 }
 
@@ -114,8 +90,8 @@ fn a_peer_that_stalls_the_tls_handshake_holds_up_no_poll() {
         wait.recv().unwrap();
     });
     let time = Manual::default();
-    let made = certified();
-    let client = client(&server, Tls::roots([made.certificate]).unwrap()).clock(time.clock());
+    let (_, tls) = certified();
+    let client = client(&server, tls).clock(time.clock());
     let mut client = client.build().unwrap();
     poll_until(&mut client, "the first flight", |_| when_asked.try_recv().is_ok());
     for _ in 0..1_000 {
@@ -131,9 +107,9 @@ fn a_peer_that_stalls_the_tls_handshake_holds_up_no_poll() {
 
 #[test]
 fn a_peer_that_does_not_read_is_still_read_from() {
-    let made = certified();
+    let (config, tls) = certified();
     let (go, wait) = std::sync::mpsc::channel::<()>();
-    let server = secure_server(made.config.clone(), move |socket| {
+    let server = secure_server(config, move |socket| {
         wait.recv().unwrap();
         (0..50).for_each(|number| say(socket, &number.to_string()));
         while let Ok(message) = socket.read() {
@@ -142,7 +118,7 @@ fn a_peer_that_does_not_read_is_still_read_from() {
             }
         }
     });
-    let mut client = client(&server, Tls::roots([made.certificate]).unwrap()).build().unwrap();
+    let mut client = client(&server, tls).build().unwrap();
     until_state(&mut client, State::Open);
     // More than the buffers of both systems take.
     let large = Message::binary(vec![1; 1 << 20]);

@@ -2,39 +2,28 @@
 
 use std::fmt;
 use std::future::Future;
-use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use heartline::heartbeat::HeartbeatMode;
 use heartline::outbox::OutboxConfig;
 use heartline::retry::{Pattern, Verdict};
-use heartline::{Config, ConfigError, Settings};
+use heartline::{Config, MessageId, Settings};
+use heartline_tungstenite::client::{BuildError, End, HookError, Options, Received, Record, Recording, WhenFull};
 use heartline_tungstenite::codec::{Codec, Frames};
-use heartline_tungstenite::tls::TlsError;
-use heartline_tungstenite::{Address, Request, RequestError, Tls};
+use heartline_tungstenite::engine::{self, Output, Plan};
+use heartline_tungstenite::proxy::ProxyUrlError;
+use heartline_tungstenite::{Address, Proxies, Request, Tls};
 
 use crate::client::Client;
-use crate::clock::Clock;
+use crate::clock::{Clock, Sleep};
 use crate::dial::{Dialer, SocketOptions};
-use crate::driver::{Output, Parts, Running};
 use crate::greeting::Greeting;
-use crate::hooks::{ConnectHook, Dial, GreetingHook, HookError, HookFuture, RequestHook, Transport};
-use crate::inbound::Inbound;
-use crate::incoming::{Incoming, Received};
-use crate::options::{Options, WhenFull};
-use crate::shared::Shared;
-use crate::status::End;
-
-/// How long a greeting may take where nothing else was asked for.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
-/// So many messages of greetings may be on their way in the session beside those of the handles.
-const GREETING_MESSAGES: u32 = 64;
-/// And so many bytes: any message that may be sent.
-const GREETING_BYTES: u32 = 1 << 30;
+use crate::hooks::{ConnectHook, Dial, GreetingHook, HookFuture, RequestHook, Transport};
+use crate::host::{Running, Tokio};
+use crate::incoming::Incoming;
 
 /// A client to be: see [`Client::builder`].
 #[must_use = "nothing happens before `spawn` or `run`"]
@@ -45,36 +34,17 @@ pub struct Builder<C: Codec = Frames> {
     request: Option<RequestHook>,
     greeting: Option<GreetingHook<C::Out, C::In>>,
     connector: Option<ConnectHook>,
+    proxies: Result<Proxies, ProxyUrlError>,
     shutdown: Option<HookFuture<()>>,
     tls: Tls,
     clock: Option<Clock>,
-    /// A greeting was set before the codec that it does not fit.
-    greeting_lost: bool,
+    record: Option<Record<C::Out>>,
+    /// What was set before the codec that it does not fit.
+    lost: Vec<BuildError>,
 }
 
 /// What an application holds of a client: the handle, and the stream of what is received.
 pub type Handles<C> = (Client<<C as Codec>::Out>, Incoming<<C as Codec>::In>);
-
-/// Why there is no client.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The URL cannot be dialled.
-    #[error(transparent)]
-    Url(#[from] RequestError),
-    /// A setting is outside of its range.
-    #[error(transparent)]
-    Setting(#[from] ConfigError),
-    /// The URL is `wss`, and there is no TLS for it.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// [`Builder::greeting`] was called before [`Builder::codec`], and would not have been called with its messages.
-    #[error("codec() was called after greeting(); call it first")]
-    CodecAfterGreeting,
-    /// `spawn` was called outside of a tokio runtime.
-    #[error("there is no tokio runtime to spawn the client on")]
-    NoRuntime,
-}
 
 impl Builder<Frames> {
     pub(crate) fn new(url: String) -> Self {
@@ -85,10 +55,12 @@ impl Builder<Frames> {
             request: None,
             greeting: None,
             connector: None,
+            proxies: Ok(Proxies::default()),
             shutdown: None,
             tls: Tls::default(),
             clock: None,
-            greeting_lost: false,
+            record: None,
+            lost: Vec::new(),
         }
     }
 }
@@ -97,9 +69,13 @@ impl<C: Codec> Builder<C> {
     /// How messages travel. To be called before [`greeting`](Self::greeting), whose messages are of this codec;
     /// otherwise [`spawn`](Self::spawn) fails with [`BuildError::CodecAfterGreeting`].
     pub fn codec<D: Codec>(self, codec: D) -> Builder<D> {
-        let Self { url, options, request, greeting, connector, shutdown, tls, clock, .. } = self;
-        let greeting_lost = self.greeting_lost || greeting.is_some();
-        Builder { url, codec, options, request, greeting: None, connector, shutdown, tls, clock, greeting_lost }
+        let Self {
+            url, options, request, greeting, connector, proxies, shutdown, tls, clock, record, mut lost, ..
+        } = self;
+        lost.extend(greeting.map(|_| BuildError::CodecAfterGreeting));
+        lost.extend(record.map(|_| BuildError::CodecAfterRecord));
+        let (greeting, record) = (None, None);
+        Builder { url, codec, options, request, greeting, connector, proxies, shutdown, tls, clock, record, lost }
     }
 
     /// Called before every dial, within `connect_timeout`: makes the request, with headers, credentials, subprotocols,
@@ -123,12 +99,13 @@ impl<C: Codec> Builder<C> {
         T: Future<Output = Result<(), HookError>> + Send + 'static,
     {
         self.greeting = Some(Arc::new(move |greeting| Box::pin(hook(greeting))));
-        self.greeting_lost = false;
+        self.lost.retain(|lost| *lost != BuildError::CodecAfterGreeting);
         self
     }
 
     /// Called for every dial, within `connect_timeout`, instead of resolving the name and connecting by TCP: a unix
-    /// socket, a pipe in memory, a tunnel. TLS (for `wss`) and the WebSocket handshake run over what it returns.
+    /// socket, a pipe in memory, a tunnel. TLS (for `wss`) and the WebSocket handshake run over what it returns. With a
+    /// [`proxy`](Self::proxy) it connects to that: the address is the proxy's.
     pub fn connector<F, T, S>(mut self, hook: F) -> Self
     where
         F: Fn(Address) -> T + Send + Sync + 'static,
@@ -140,6 +117,21 @@ impl<C: Codec> Builder<C> {
             let hook = hook.clone();
             Box::pin(async move { Ok(Box::new(hook(address).await?) as Box<dyn Transport>) })
         }));
+        self
+    }
+
+    /// Dials through this proxy, which resolves the server's name; asking it takes place within `connect_timeout`. Also
+    /// takes [`Proxies::from_variables`]. Default: no proxy is asked, whatever the environment says, as what was set for
+    /// other programs should not lead a client elsewhere unasked.
+    pub fn proxy(mut self, proxies: impl Into<Proxies>) -> Self {
+        self.proxies = Ok(proxies.into());
+        self
+    }
+
+    /// Dials through the proxy that the environment names for the URL, if it names one: see [`Proxies::from_env`]. What it
+    /// says that cannot be used is an error of [`spawn`](Self::spawn).
+    pub fn proxy_from_env(mut self) -> Self {
+        self.proxies = Proxies::from_env();
         self
     }
 
@@ -178,22 +170,14 @@ impl<C: Codec> Builder<C> {
     /// How connections are watched. Default: a ping after 20 s of silence, dead after 10 s more.
     /// A `slow_after` that such a mode leaves no room for becomes none.
     pub fn heartbeat(mut self, mode: HeartbeatMode) -> Self {
-        let heartbeat = &mut self.options.session.heartbeat;
-        heartbeat.mode = mode;
-        let timeout = match mode {
-            HeartbeatMode::WhenIdle { timeout, .. } | HeartbeatMode::Listen { timeout } => Some(timeout),
-            HeartbeatMode::Periodic { timeout, .. } => timeout,
-            _ => None,
-        };
-        heartbeat.slow_after = heartbeat.slow_after.filter(|slow| timeout.is_none_or(|timeout| *slow < timeout));
+        self.options.set_heartbeat(mode);
         self
     }
 
     /// What a loss leads to, before the rules of the [default table](heartline::retry::RetryPolicy) and behind those added
     /// before.
     pub fn retry(mut self, pattern: Pattern, verdict: Verdict) -> Self {
-        let retry = std::mem::take(&mut self.options.session.retry);
-        self.options.session.retry = retry.with(pattern, verdict);
+        self.options.add_rule(pattern, verdict);
         self
     }
 
@@ -206,6 +190,18 @@ impl<C: Codec> Builder<C> {
     /// What happens when [`Incoming`] is full. Default: nothing is read until there is room.
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
         self.options.when_full = when_full;
+        self
+    }
+
+    /// What stands in for the session of this client, and records what is done to it: the `Recorder` of heartline-testkit
+    /// with its feature `clients`, or another [`Recording`]. Its log shows a real run again, call by call. To be called
+    /// after [`codec`](Self::codec), or [`spawn`](Self::spawn) fails with [`BuildError::CodecAfterRecord`].
+    pub fn record<R: Recording<C::Out> + Send + 'static>(
+        mut self,
+        record: impl FnOnce(Config, u64, MessageId) -> R + Send + 'static,
+    ) -> Self {
+        self.record = Some(Box::new(move |config, seed, first_id| Box::new(record(config, seed, first_id))));
+        self.lost.retain(|lost| *lost != BuildError::CodecAfterRecord);
         self
     }
 
@@ -234,10 +230,9 @@ impl<C: Codec> Builder<C> {
     /// The URL or a setting is invalid.
     #[expect(clippy::type_complexity)] // Three things, each with its name.
     pub fn run(self) -> Result<(Client<C::Out>, Incoming<C::In>, Run), BuildError> {
-        let (messages, bytes) = (self.options.incoming_messages, self.options.incoming_bytes);
-        let inbound = Inbound::new(messages, bytes, self.options.when_full == WhenFull::DropOldest);
-        let (client, run) = self.build(Output::Queue(inbound.clone()))?;
-        Ok((client, Incoming::new(inbound), run))
+        let (receiver, output) = engine::channel(&self.options);
+        let (client, run) = self.build(output)?;
+        Ok((client, Incoming::new(receiver), run))
     }
 
     /// As [`run`](Self::run), with a handler instead of [`Incoming`]: everything stays in one task, which is the
@@ -254,27 +249,19 @@ impl<C: Codec> Builder<C> {
     }
 
     fn build(self, output: Output<C::In>) -> Result<(Client<C::Out>, Run), BuildError> {
-        self.options.check()?;
-        let request = Request::new(&self.url)?;
-        if request.address().tls {
-            self.tls.check()?;
+        let proxies = self.proxies?;
+        let plan = Plan::new(&self.url, self.options, &self.tls, &proxies, self.greeting.is_some())?;
+        if let Some(lost) = self.lost.into_iter().next() {
+            return Err(lost);
         }
-        if self.greeting_lost {
-            return Err(BuildError::CodecAfterGreeting);
-        }
-        let codec = self.options.limits.config()?;
-        let outbox = self.options.session.outbox;
-        // Checked as they are, then with what greetings need.
-        let config = Config::new(self.options.session.clone())?;
-        let config = Config::new(with_greeting(config.into_settings(), self.greeting.is_some()))?;
-        let options = &self.options;
+        let options = &plan.options;
         let dialer = Arc::new(Dialer {
-            request,
+            request: plan.request.clone(),
             request_hook: self.request,
             connect_hook: self.connector,
+            proxies,
             tls: self.tls,
-            codec,
-            connect_timeout: options.session.connect_timeout,
+            codec: plan.codec,
             max_redirects: options.max_redirects,
             socket: SocketOptions {
                 keepalive: options.keepalive,
@@ -283,21 +270,21 @@ impl<C: Codec> Builder<C> {
             },
         });
         let clock = self.clock.unwrap_or_default();
-        let shared = Shared::new(clock, &outbox, options.limits.max_outbound_message, C::size);
-        let seed = options.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+        let sleep = Sleep::new(&clock);
+        let shared = plan.shared::<C>(clock.into());
         let client = Client::new(shared.clone());
-        let (options, codec, greeting, shutdown) = (self.options, self.codec, self.greeting, self.shutdown);
-        let parts = Parts { config, seed, options, codec, dialer, greeting, shutdown, shared, output };
-        Ok((client, Run::new(parts)))
+        let host = Tokio {
+            dialer,
+            greeting: self.greeting,
+            greeting_room: (options.greeting_messages, options.greeting_bytes),
+            client: client.downgrade(),
+            sleep,
+            looking: None,
+        };
+        let parts = plan.parts(self.codec, host, shared, output, self.record);
+        let running = Running::new(parts, client.downgrade(), self.shutdown);
+        Ok((client, Run::new(running)))
     }
-}
-
-fn with_greeting(mut settings: Settings, greets: bool) -> Settings {
-    settings.greeting_timeout = greets.then(|| settings.greeting_timeout.unwrap_or(GREETING_TIMEOUT));
-    let outbox = &mut settings.outbox;
-    outbox.max_connection_messages = outbox.max_connection_messages.saturating_add(GREETING_MESSAGES).min(1 << 20);
-    outbox.max_connection_bytes = GREETING_BYTES;
-    settings
 }
 
 impl<C: Codec> fmt::Debug for Builder<C> {
@@ -320,8 +307,8 @@ pub struct Run {
 }
 
 impl Run {
-    fn new<C: Codec>(parts: Parts<C>) -> Self {
-        Self { running: Box::pin(tokio::task::unconstrained(Running::new(parts))) }
+    fn new<C: Codec>(running: Running<C>) -> Self {
+        Self { running: Box::pin(tokio::task::unconstrained(running)) }
     }
 }
 

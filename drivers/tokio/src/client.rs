@@ -3,19 +3,19 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use heartline::{CloseCode, MessageId};
+use heartline_tungstenite::client::{End, Outgoing, SendError, Stats, Status};
+use heartline_tungstenite::engine::{Command, Sending, Shared};
 use tokio::sync::watch;
 use tungstenite::Message;
 
 use crate::builder::Builder;
-use crate::clock::Sleep;
-use crate::outgoing::{Outgoing, Refusal, SendError};
+use crate::clock::{Clock, Sleep};
 use crate::receipt::Receipt;
-use crate::shared::{Command, Shared};
-use crate::status::{End, Stats, Status};
 
 /// The handle of a client: cheap to clone, and to be shared between tasks.
 ///
@@ -23,7 +23,14 @@ use crate::status::{End, Stats, Status};
 /// a runtime: a `main` that returns ends its runtime, and what is queued is not sent. Await [`close`](Self::close) or
 /// [`closed`](Self::closed) before. Hooks and tasks that must not keep the client alive take a [`WeakClient`].
 pub struct Client<M = Message> {
+    common: Arc<Common<M>>,
+}
+
+/// What all handles of a client have in common.
+struct Common<M> {
     shared: Arc<Shared<M>>,
+    status: watch::Sender<Status>,
+    handles: AtomicUsize,
 }
 
 impl Client<Message> {
@@ -37,7 +44,12 @@ impl Client<Message> {
 impl<M> Client<M> {
     /// The only maker of a first handle; the others are clones.
     pub(crate) fn new(shared: Arc<Shared<M>>) -> Self {
-        Self { shared }
+        let status = watch::Sender::new(Status::default());
+        Self { common: Arc::new(Common { shared, status, handles: AtomicUsize::new(1) }) }
+    }
+
+    fn command(&self, command: Command<M>) {
+        self.common.shared.command(command);
     }
 
     /// Accepts a message, as soon as there is room for it.
@@ -52,9 +64,9 @@ impl<M> Client<M> {
     /// # Cancel safety
     /// Dropped while it waits, the message was not accepted and is gone with the future.
     pub async fn send(&self, message: impl Into<Outgoing<M>>) -> Result<Receipt<M>, SendError<M>> {
-        let (outgoing, size) = self.shared.size(message.into())?;
-        let mut sending = Sending::new(self, outgoing, size);
-        poll_fn(|cx| sending.poll(cx)).await
+        let mut sending = Sending::new(&self.common.shared, message.into())?;
+        let mut expiry = None;
+        poll_fn(|cx| self.poll_send(&mut sending, &mut expiry, cx)).await
     }
 
     /// Accepts a message if there is room for it now, and no `send` waits for room.
@@ -62,39 +74,56 @@ impl<M> Client<M> {
     /// # Errors
     /// The message comes back, with the reason.
     pub fn try_send(&self, message: impl Into<Outgoing<M>>) -> Result<Receipt<M>, SendError<M>> {
-        let (outgoing, size) = self.shared.size(message.into())?;
-        let slot = self.shared.submit(outgoing, size, self.shared.clock.now(), &mut None, None)?;
-        Ok(Receipt::new(self.shared.clone(), slot))
+        self.common.shared.try_send(message.into()).map(Receipt::new)
+    }
+
+    fn poll_send(
+        &self,
+        sending: &mut Sending<'_, M>,
+        expiry: &mut Option<Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Receipt<M>, SendError<M>>> {
+        if let Poll::Ready(result) = sending.poll(cx) {
+            return Poll::Ready(result.map(Receipt::new));
+        }
+        let Some(at) = sending.expiry() else { return Poll::Pending };
+        let expiry = expiry.get_or_insert_with(|| Sleep::new(&self.clock()));
+        expiry.reset(Some(at));
+        expiry.poll(cx).map(|()| Err(sending.give_up()))
+    }
+
+    fn clock(&self) -> Clock {
+        self.common.shared.clock().clone().into()
     }
 
     /// The peer has the at-least-once message of this id: for protocols whose acknowledgements the codec does not
     /// recognise.
     pub fn acked(&self, id: MessageId) {
-        self.shared.command(Command::Acked(id));
+        self.command(Command::Acked(id));
     }
 
     /// Replaces the connection by a new one, because there are new credentials, or the server asked for it. Starts a
     /// client that the retry policy has stopped (if [`Options::stay_when_stopped`](crate::Options)), and ends a pause. Several
     /// calls before the driver's next turn are one.
     pub fn reconnect(&self) {
-        self.shared.command(Command::Reconnect);
+        self.command(Command::Reconnect);
     }
 
     /// The network came back or changed: dials now if it waits to dial, and asks an open link whether it lives.
     pub fn network_changed(&self) {
-        self.shared.command(Command::NetworkChanged);
+        self.command(Command::NetworkChanged);
     }
 
     /// Until [`resume`](Self::resume) nothing is dialled or pinged, and no silence ends a connection: for an application in
     /// the background. A connection that is open stays so, and goes on sending and receiving as far as it can.
     /// [`Options::start_paused`](crate::Options) begins a client that way.
     pub fn pause(&self) {
-        self.shared.command(Command::Pause);
+        self.command(Command::Pause);
     }
 
     /// Ends a [`pause`](Self::pause): what is due is done, and a dial that waits begins at once.
     pub fn resume(&self) {
-        self.shared.command(Command::Resume);
+        self.command(Command::Resume);
     }
 
     /// Closes the client: nothing more is accepted, what was accepted is sent (and, if at-least-once, acknowledged)
@@ -111,7 +140,7 @@ impl<M> Client<M> {
     /// # Cancel safety
     /// As `close`. Nothing happens before the first poll.
     pub async fn close_with(&self, code: CloseCode, reason: impl Into<String>, within: Duration) -> Arc<End> {
-        self.shared.command(Command::Close { code, reason: reason.into(), within });
+        self.command(Command::Close { code, reason: reason.into(), within });
         self.closed().await
     }
 
@@ -130,121 +159,79 @@ impl<M> Client<M> {
     /// The state, its cause, the next dial, the round trip, and what else there is to show: the present value with
     /// `borrow`, the next one with `changed`.
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.shared.status.subscribe()
+        self.common.status.subscribe()
     }
 
     /// How long it is to the dial that is scheduled.
     pub fn retry_in(&self) -> Option<Duration> {
-        let retry = self.shared.status.borrow().retry?;
-        Some(retry.at.saturating_since(self.shared.clock.now()))
+        let retry = self.common.status.borrow().retry?;
+        Some(retry.at.saturating_since(self.common.shared.clock().now()))
     }
 
     /// What was counted, as of the driver's last turn.
     pub fn stats(&self) -> Stats {
-        self.shared.stats()
+        self.common.shared.stats()
     }
 
     /// A handle that does not keep the client alive.
     pub fn downgrade(&self) -> WeakClient<M> {
-        WeakClient::new(self.shared.clone())
+        WeakClient { common: self.common.clone() }
     }
 }
 
 impl<M> Clone for Client<M> {
     fn clone(&self) -> Self {
-        self.shared.add_handle();
-        Self { shared: self.shared.clone() }
+        self.common.handles.fetch_add(1, Ordering::Relaxed);
+        Self { common: self.common.clone() }
     }
 }
 
 impl<M> Drop for Client<M> {
     fn drop(&mut self) {
-        self.shared.drop_handle();
+        if self.common.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.command(Command::WindUp);
+        }
     }
 }
 
 impl<M> fmt::Debug for Client<M> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Client").field("status", &*self.shared.status.borrow()).finish_non_exhaustive()
+        formatter.debug_struct("Client").field("status", &*self.common.status.borrow()).finish_non_exhaustive()
     }
 }
 
 /// A handle that does not keep the client alive: for hooks, and for tasks that live as long as the process.
 pub struct WeakClient<M = Message> {
-    shared: Arc<Shared<M>>,
+    common: Arc<Common<M>>,
 }
 
 impl<M> WeakClient<M> {
-    pub(crate) fn new(shared: Arc<Shared<M>>) -> Self {
-        Self { shared }
+    /// Shows the handles this.
+    pub(crate) fn show(&self, status: Status) {
+        self.common.status.send_replace(status);
+    }
+
+    /// Begins to close the client, within its `drain_timeout`.
+    pub(crate) fn wind_up(&self) {
+        self.common.shared.command(Command::WindUp);
     }
 
     /// A handle, unless the last one was dropped.
     pub fn upgrade(&self) -> Option<Client<M>> {
-        self.shared.upgrade().then(|| Client { shared: self.shared.clone() })
+        let more = |handles: usize| (handles > 0).then(|| handles + 1);
+        let handles = self.common.handles.fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        handles.is_ok().then(|| Client { common: self.common.clone() })
     }
 }
 
 impl<M> Clone for WeakClient<M> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone() }
+        Self { common: self.common.clone() }
     }
 }
 
 impl<M> fmt::Debug for WeakClient<M> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("WeakClient").finish_non_exhaustive()
-    }
-}
-
-/// A `send` under way.
-struct Sending<'a, M> {
-    client: &'a Client<M>,
-    outgoing: Option<Outgoing<M>>,
-    size: u32,
-    called: heartline::Timestamp,
-    place: Option<u64>,
-    expiry: Option<Sleep>,
-}
-
-impl<'a, M> Sending<'a, M> {
-    fn new(client: &'a Client<M>, outgoing: Outgoing<M>, size: u32) -> Self {
-        Self { client, outgoing: Some(outgoing), size, called: client.shared.clock.now(), place: None, expiry: None }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receipt<M>, SendError<M>>> {
-        let shared = &self.client.shared;
-        let Some(outgoing) = self.outgoing.take() else { return Poll::Pending };
-        match shared.submit(outgoing, self.size, self.called, &mut self.place, Some(cx.waker())) {
-            Ok(slot) => Poll::Ready(Ok(Receipt::new(shared.clone(), slot))),
-            Err(SendError { reason: Refusal::Full, outgoing }) => self.wait(cx, outgoing),
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    /// There was no room; the place in the queue is taken.
-    fn wait(&mut self, cx: &mut Context<'_>, outgoing: Outgoing<M>) -> Poll<Result<Receipt<M>, SendError<M>>> {
-        if let Some(time_to_live) = outgoing.expires_in {
-            let clock = &self.client.shared.clock;
-            let at = self.called.saturating_add(time_to_live);
-            let expiry = self.expiry.get_or_insert_with(|| {
-                let mut expiry = Sleep::new(clock);
-                expiry.reset(Some(at));
-                expiry
-            });
-            if expiry.poll(cx).is_ready() {
-                return Poll::Ready(Err(SendError::new(Refusal::Expired, outgoing)));
-            }
-        }
-        self.outgoing = Some(outgoing);
-        Poll::Pending
-    }
-}
-
-impl<M> Drop for Sending<'_, M> {
-    fn drop(&mut self) {
-        if let Some(place) = self.place {
-            self.client.shared.leave(place);
-        }
     }
 }

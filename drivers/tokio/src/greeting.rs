@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
+use heartline_tungstenite::client::HookError;
+use heartline_tungstenite::engine;
 use tungstenite::Message;
 
 use crate::client::WeakClient;
-use crate::hooks::wake;
+use crate::hooks::{HookFuture, wake};
 
 /// A new connection, for the greeting hook: what is sent here comes before everything that was queued, and what arrives
 /// comes here first.
@@ -157,6 +159,38 @@ impl<M, R> fmt::Debug for Greeting<M, R> {
     }
 }
 
+/// A greeting under way: the application's hook, and the room that it shares with the driver.
+pub(crate) struct Running<M, R> {
+    pub(crate) room: Arc<Room<M, R>>,
+    /// `None` when it is done.
+    pub(crate) hook: Option<HookFuture<Result<(), HookError>>>,
+}
+
+impl<M, R> engine::Greeting<M, R> for Running<M, R> {
+    fn put(&mut self, message: R, size: u32) -> Result<Poll<()>, HookError> {
+        self.room.put(message, size).map_err(HookError::retry)?;
+        Ok(Poll::Pending)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), HookError>> {
+        let Some(hook) = &mut self.hook else { return Poll::Ready(Ok(())) };
+        let result = hook.as_mut().poll(cx);
+        if result.is_ready() {
+            self.hook = None;
+        }
+        result
+    }
+
+    fn pop(&mut self, waker: &Waker) -> Option<M> {
+        self.room.pop(waker)
+    }
+
+    fn close(&mut self) -> VecDeque<(R, u32)> {
+        self.hook = None;
+        self.room.close()
+    }
+}
+
 impl<M, R> Room<M, R> {
     pub(crate) fn new(messages: usize, bytes: u64) -> Arc<Self> {
         let inner = Inner {
@@ -177,7 +211,7 @@ impl<M, R> Room<M, R> {
     }
 
     /// A message that the hook wants sent.
-    pub(crate) fn pop(&self, driver: &Waker) -> Option<M> {
+    fn pop(&self, driver: &Waker) -> Option<M> {
         let (message, hook) = {
             let mut inner = self.lock();
             inner.driver = Some(driver.clone());
@@ -193,7 +227,7 @@ impl<M, R> Room<M, R> {
     ///
     /// # Errors
     /// There is no room for it.
-    pub(crate) fn put(&self, message: R, size: u32) -> Result<(), GreetingError> {
+    fn put(&self, message: R, size: u32) -> Result<(), GreetingError> {
         let hook = {
             let inner = &mut *self.lock();
             let (messages, bytes) = self.limit;
@@ -214,7 +248,7 @@ impl<M, R> Room<M, R> {
     }
 
     /// The greeting is over: what the hook did not take, in its order.
-    pub(crate) fn close(&self) -> VecDeque<(R, u32)> {
+    fn close(&self) -> VecDeque<(R, u32)> {
         let mut inner = self.lock();
         inner.closed.get_or_insert(GreetingError::Ended);
         inner.outgoing.clear();

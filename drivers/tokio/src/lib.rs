@@ -117,7 +117,7 @@
 //! # 4. Before a dial, and on a new connection
 //!
 //! The [`request`](Builder::request) hook makes the request of each dial. After HTTP 401, or a close with 4401 or 3000,
-//! [`Dial::renew`] asks it for new credentials: on every dial from that loss until a connection has been stable for
+//! [`Dial::renew`](heartline_tungstenite::client::Dial::renew) asks it for new credentials: on every dial from that loss until a connection has been stable for
 //! `stable_after` (5 s), so also on one that follows an unreachable server; a hook that must not fetch a token twice keeps
 //! the one it fetched. If new credentials are refused before that, the client stops. The [`greeting`](Builder::greeting)
 //! hook has the connection to itself before anything queued.
@@ -225,6 +225,25 @@
 //! [`shutdown`](Builder::shutdown) signal, before. A panic in a hook, the codec or the handler ends the client, not the process: everything
 //! resolves, and [`EndReason::Panicked`] says so.
 //!
+//! # Proxies
+//!
+//! [`Builder::proxy`] dials through a [`Proxy`]: `CONNECT` at `http://` and `https://` ones, SOCKS 5 at `socks5://` ones, with a user name
+//! and password if the URL has them. [`Builder::proxy_from_env`] takes what `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` say, but
+//! never a proxy for loopback; [`Proxies::from_env`] has the rules. Without either no proxy is asked.
+//!
+//! ```
+//! use heartline_tokio::{Client, Proxy};
+//!
+//! let proxy = Proxy::new("socks5://me:secret@proxy.example:1080")?;
+//! let builder = Client::builder("wss://chat.example/ws").proxy(proxy);
+//! let builder = Client::builder("wss://chat.example/ws").proxy_from_env();
+//! # let _ = builder;
+//! # Ok::<(), heartline_tokio::proxy::ProxyUrlError>(())
+//! ```
+//!
+//! A proxy that refuses is an [`Ended`] with a [`ProxyError`](proxy::ProxyError). A login that is missing or wrong (407), and what its rules
+//! forbid, stop the client; a server that it does not reach, and a proxy that is down, are tried again.
+//!
 //! # What counts as life
 //!
 //! Any bytes that arrive, be they a whole message or not; and bytes that the peer's TCP acknowledges while more
@@ -269,8 +288,8 @@
 //! | `unsent_low_water` | 128 KiB (Linux, Android) | tcp(7) |
 //! | `seed`, `first_id` | drawn, 1 | – |
 //!
-//! Beside these the [`Builder`] takes the hooks, [`Tls`], a [`connector`](Builder::connector) for other streams than TCP, a [`shutdown`](Builder::shutdown) signal and
-//! a [`Clock`].
+//! Beside these the [`Builder`] takes the hooks, [`Tls`], [proxies](Builder::proxy) (none), a [`connector`](Builder::connector) for other streams than TCP, a
+//! [`shutdown`](Builder::shutdown) signal and a [`Clock`]. Several addresses of a host are tried 250 ms apart, both families in turns (RFC 8305).
 //!
 //! # Features
 //!
@@ -286,8 +305,8 @@
 //!
 //! # Not supported
 //!
-//! Compression (`permessage-deflate`) is neither offered nor accepted. Proxies are not asked. Addresses of a host
-//! are tried one after the other. Redirects stop the client ([`Status::last_ended`] has the location) unless
+//! Compression (`permessage-deflate`) is neither offered nor accepted. Proxies are not found by PAC or the system's settings,
+//! and SOCKS 4 is not spoken. Redirects stop the client ([`Status::last_ended`] has the location) unless
 //! [`Options::max_redirects`] says to follow them.
 #![forbid(unsafe_code)]
 
@@ -296,21 +315,14 @@ pub mod clock;
 mod builder;
 mod client;
 mod dial;
-mod driver;
 mod greeting;
 mod hooks;
-mod inbound;
+mod host;
 mod incoming;
-mod link;
-mod options;
-mod outgoing;
 mod receipt;
-mod shared;
-mod slots;
-mod status;
 mod wire;
 
-pub use builder::{BuildError, Builder, Handles, Run};
+pub use builder::{Builder, Handles, Run};
 pub use client::{Client, WeakClient};
 pub use clock::Clock;
 pub use greeting::{Greeting, GreetingError};
@@ -323,17 +335,18 @@ pub use heartline::message::{Delivery, Reason};
 pub use heartline::outbox::OutboxConfig;
 pub use heartline::retry::{Pattern, RetryPolicy, Verdict};
 pub use heartline::{CloseCode, ConfigError, Loss, MessageId, Outcome, Settings, State};
+pub use heartline_tungstenite::client::{
+    BuildError, End, EndReason, Event, HookError, Options, Outgoing, Received, Recording, Refusal, Retry, SendError,
+    Stats, Status, WhenFull,
+};
 pub use heartline_tungstenite::codec::CodecError;
 pub use heartline_tungstenite::ended::{Close, EndError, HookFailure};
 pub use heartline_tungstenite::{
-    Address, Codec, Ended, Limits, Request, RequestError, Response, Tls, codec, tls, tungstenite,
+    Address, Codec, Ended, Limits, Proxies, Proxy, Request, RequestError, Response, Tls, codec, proxy, tls, tungstenite,
 };
-pub use hooks::{Dial, HookError, Transport};
-pub use incoming::{Event, Incoming, Received};
-pub use options::{Options, WhenFull};
-pub use outgoing::{Outgoing, Refusal, SendError};
+pub use hooks::{Dial, Transport};
+pub use incoming::Incoming;
 pub use receipt::Receipt;
-pub use status::{End, EndReason, Retry, Stats, Status};
 pub use tungstenite::Message;
 
 /// The README's code is compiled with the documentation tests.

@@ -3,14 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use heartline::{MessageId, Outcome};
+use heartline_tungstenite::engine;
 use tungstenite::Message;
-
-use crate::shared::Shared;
-use crate::slots::SlotKey;
 
 /// The outcome of one accepted message, as a future. It always resolves, also if the client ends, panics or is dropped.
 ///
@@ -22,24 +19,23 @@ use crate::slots::SlotKey;
 /// Dropping it costs nothing and changes nothing for the message. Polling it is cancel safe. After it gave the outcome it
 /// must not be polled again.
 pub struct Receipt<M = Message> {
-    shared: Arc<Shared<M>>,
-    slot: SlotKey,
+    receipt: engine::Receipt<M>,
 }
 
 impl<M> Receipt<M> {
-    pub(crate) fn new(shared: Arc<Shared<M>>, slot: SlotKey) -> Self {
-        Self { shared, slot }
+    pub(crate) fn new(receipt: engine::Receipt<M>) -> Self {
+        Self { receipt }
     }
 
     /// Asks for the message not to be sent. If that comes in time, or the message waits for its acknowledgement, the
     /// outcome says `Cancelled`; otherwise nothing changes.
     pub fn cancel(&self) {
-        self.shared.cancel(self.slot);
+        self.receipt.cancel();
     }
 
     /// The id of the message, as codecs and acknowledgements know it; `None` until the driver has taken the message.
     pub fn id(&self) -> Option<MessageId> {
-        self.shared.slots(|slots| slots.id(self.slot))
+        self.receipt.id()
     }
 }
 
@@ -47,18 +43,11 @@ impl<M> Future for Receipt<M> {
     type Output = Outcome<M>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<M>> {
-        match self.shared.slots(|slots| slots.poll(cx, self.slot)) {
+        match self.receipt.poll(cx) {
             Poll::Ready(Some(outcome)) => Poll::Ready(outcome),
             Poll::Ready(None) => panic!("a receipt gives its outcome once"),
             Poll::Pending => Poll::Pending,
         }
-    }
-}
-
-impl<M> Drop for Receipt<M> {
-    fn drop(&mut self) {
-        let unread = self.shared.slots(|slots| slots.give_up(self.slot));
-        drop(unread); // outside of the lock
     }
 }
 

@@ -195,6 +195,17 @@ impl Layer {
         }
     }
 
+    /// The stream for another layer.
+    pub(crate) fn into_transport(self) -> Box<dyn Transport> {
+        match self {
+            Self::Plain(meter) => Box::new(meter),
+            #[cfg(feature = "rustls-tls")]
+            Self::Rustls(stream) => stream,
+            #[cfg(feature = "native-tls")]
+            Self::Native(stream) => stream,
+        }
+    }
+
     fn meter(&mut self) -> &mut Meter {
         match self {
             Self::Plain(meter) => meter,
@@ -226,30 +237,61 @@ impl Wire {
     pub(crate) fn meter(&mut self) -> &mut Meter {
         self.layer.meter()
     }
+
+    fn polled(&mut self) -> Polled<'_> {
+        Polled { stream: self.layer.stream(), waker: &self.waker }
+    }
 }
 
 impl Read for Wire {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut buf = ReadBuf::new(buf);
-        match self.layer.stream().poll_read(&mut Context::from_waker(&self.waker), &mut buf) {
-            Poll::Ready(result) => result.map(|()| buf.filled().len()),
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
+        self.polled().read(buf)
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self.layer.stream().poll_write(&mut Context::from_waker(&self.waker), buf) {
+        self.polled().write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.polled().flush()
+    }
+}
+
+/// A stream that says `WouldBlock` instead of waiting, and wakes whom it kept waiting.
+pub(crate) struct Polled<'a> {
+    stream: Pin<&'a mut dyn Transport>,
+    waker: &'a Waker,
+}
+
+impl<'a> Polled<'a> {
+    pub(crate) fn new(meter: &'a mut Meter, waker: &'a Waker) -> Self {
+        Self { stream: Pin::new(meter), waker }
+    }
+
+    fn done<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
+        match poll {
             Poll::Ready(result) => result,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
+}
+
+impl Read for Polled<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut buf = ReadBuf::new(buf);
+        let poll = self.stream.as_mut().poll_read(&mut Context::from_waker(self.waker), &mut buf);
+        Self::done(poll).map(|()| buf.filled().len())
+    }
+}
+
+impl Write for Polled<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Self::done(self.stream.as_mut().poll_write(&mut Context::from_waker(self.waker), buf))
+    }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self.layer.stream().poll_flush(&mut Context::from_waker(&self.waker)) {
-            Poll::Ready(result) => result,
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
+        Self::done(self.stream.as_mut().poll_flush(&mut Context::from_waker(self.waker)))
     }
 }

@@ -155,6 +155,26 @@ async fn acknowledgements_behind_a_stall_count_although_they_are_read_late() {
     assert_eq!(client.stats().session.lost_to_ack_timeout, 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn times_to_live_and_drains_end_in_time_while_nothing_is_read() {
+    let (builder, mut network) = client(65_536);
+    let builder = narrow(builder).configure(|options| options.max_stall = None);
+    let (client, mut incoming) = builder.spawn().expect("valid");
+    let mut peer = network.accept().await;
+    peer.get_mut().write_all(&frames(0..5)).await.expect("room");
+    until_stalled(&client, true).await;
+    let start = tokio::time::Instant::now();
+    let expiring = Outgoing::at_least_once("expires").expires_in(10 * SECOND);
+    let expiring = client.send(expiring).await.expect("accepted");
+    let kept = client.send(Outgoing::at_least_once("kept")).await.expect("accepted");
+    assert_eq!(expiring.await, Outcome::Unconfirmed(Reason::Expired, text("expires")));
+    assert_eq!(start.elapsed().as_secs(), 10);
+    drop(tokio::spawn(async move { client.close(10 * SECOND).await }));
+    assert_eq!(kept.await, Outcome::Unconfirmed(Reason::Abandoned, text("kept")));
+    assert_eq!(start.elapsed().as_secs(), 20);
+    assert!(next_text(&mut incoming).await.is_some(), "what was read stays");
+}
+
 /// A server that sends more than there is room for, and acknowledges behind it.
 async fn talkative(mut network: Network) {
     loop {

@@ -22,9 +22,13 @@ fn a_codec_after_the_greeting_that_it_would_drop_is_an_error() {
 
 #[cfg(not(any(feature = "native-tls", feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots")))]
 #[test]
-fn wss_without_tls_is_an_error_at_once() {
+fn wss_or_an_https_proxy_without_tls_is_an_error_at_once() {
+    use heartline_tokio::Proxy;
     use heartline_tokio::tls::TlsError;
 
+    let proxy = |url| Client::builder("ws://server.test/").proxy(Proxy::new(url).expect("a proxy")).run().map(drop);
+    assert!(proxy("http://proxy.test").is_ok());
+    assert_eq!(proxy("https://proxy.test"), Err(BuildError::Tls(TlsError::NotBuilt)));
     let error = Client::builder("wss://server.test/").run().map(drop);
     assert_eq!(error, Err(BuildError::Tls(TlsError::NotBuilt)));
     assert!(error.expect_err("no TLS").to_string().contains("rustls-tls-webpki-roots"));
@@ -33,8 +37,7 @@ fn wss_without_tls_is_an_error_at_once() {
 #[cfg(feature = "rustls-tls")]
 #[test]
 fn wss_with_a_tls_of_its_own_needs_no_default_roots() {
-    let made = rcgen::generate_simple_self_signed(["server.test".into()]).expect("a certificate");
-    let tls = heartline_tokio::Tls::roots([made.cert.der().clone()]).expect("valid");
+    let tls = heartline_tokio::Tls::roots([heartline_driver_testing::Authority::new().root()]).expect("valid");
     assert!(Client::builder("wss://server.test/").tls(tls).run().is_ok());
 }
 

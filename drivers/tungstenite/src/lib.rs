@@ -1,5 +1,5 @@
-//! What heartline's WebSocket drivers over [`tungstenite`] share, whatever they wait on: requests, TLS, size limits,
-//! codecs, the clock, and how connections end, in the session's words. No runtime, no socket of its own, and no thread but the
+//! What heartline's WebSocket drivers over [`tungstenite`] share, whatever they wait on: requests, TLS, proxies, size limits,
+//! codecs, the clock, how connections end in the session's words, and the engine of the clients. No runtime, no socket of its own, and no thread but the
 //! clock's.
 //!
 //! Applications use it through a driver, which takes these types as options. A driver calls the
@@ -8,10 +8,13 @@
 //! 1. [`request`]: a URL with headers, cookies and subprotocols becomes the host and port to connect to and the HTTP
 //!    request to send there; the answer becomes a [`Response`].
 //! 2. [`tls`]: roots, an own configuration, or the platform's TLS become a connector.
-//! 3. [`limits`]: how large messages, frames and buffers may be.
-//! 4. [`codec`]: what the application sends becomes frames, and frames become what it receives.
-//! 5. [`clock`]: time that goes on while the computer sleeps.
-//! 6. [`ended`]: an error or a close frame becomes the [`Loss`](heartline::Loss) to report, with what else is known.
+//! 3. [`proxy`]: which proxy is to be asked, and how; [`race`]: in which order addresses are tried.
+//! 4. [`limits`]: how large messages, frames and buffers may be.
+//! 5. [`codec`]: what the application sends becomes frames, and frames become what it receives.
+//! 6. [`clock`]: time that goes on while the computer sleeps.
+//! 7. [`ended`]: an error or a close frame becomes the [`Loss`](heartline::Loss) to report, with what else is known.
+//!
+//! What a client is told and tells is in [`client`], the same in every driver.
 //!
 //! ```
 //! use heartline_tungstenite::{Limits, Request};
@@ -53,6 +56,10 @@ pub use tungstenite;
 pub mod request;
 pub mod tls;
 
+pub mod proxy;
+
+pub mod race;
+
 pub mod limits;
 
 pub mod clock;
@@ -61,10 +68,16 @@ pub mod codec;
 
 pub mod ended;
 
+pub mod client;
+
+#[doc(hidden)]
+pub mod engine;
+
 pub use clock::Clock;
 pub use codec::Codec;
 pub use ended::Ended;
 pub use limits::Limits;
+pub use proxy::{Proxies, Proxy};
 pub use request::{Address, Request, RequestError, Response};
 pub use tls::Tls;
 

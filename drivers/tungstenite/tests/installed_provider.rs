@@ -1,6 +1,7 @@
 //! A process that has installed a crypto provider for rustls: alone in its process, as there is one provider in each.
 #![cfg(feature = "rustls-tls")]
 
+use heartline_driver_testing::Authority;
 use heartline_tungstenite::Tls;
 use heartline_tungstenite::tls::Connector;
 use rustls::crypto::ring;
@@ -11,8 +12,7 @@ fn a_provider_that_the_process_has_installed_is_used() {
     provider.cipher_suites.truncate(1);
     provider.install_default().expect("the first one");
 
-    let key = rcgen::generate_simple_self_signed(["localhost".into()]).expect("a certificate");
-    let tls = Tls::roots([key.cert.into()]).expect("roots");
+    let tls = Tls::roots([Authority::new().root()]).expect("roots");
     let Connector::Rustls(config) = tls.connector().expect("a connector") else { panic!("rustls") };
     assert_eq!(config.crypto_provider().cipher_suites.len(), 1);
 }

@@ -24,7 +24,7 @@
 //! # fn on_action(reporter: &Reporter, action: &Action<String>) { reporter.action(action, |text| text.clone()) }
 //! ```
 //!
-//! `examples/minimal` of this crate is a whole one.
+//! `tests/conformance` of this crate has a whole one.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};

@@ -11,7 +11,7 @@ use heartline::message::Delivery;
 use super::driver::Driver;
 use super::protocol::{Ability, Command, Report, Setting};
 use super::server::{self, Conn, Listener};
-use super::websocket::Incoming;
+use crate::websocket::Incoming;
 
 /// Why a case failed.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -92,7 +92,6 @@ mod protocol;
 mod report;
 mod server;
 mod suite;
-mod websocket;
 
 pub mod adapter;
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::bed::Failure;
-use super::websocket::{self, Decoder, Incoming};
+use crate::websocket::{self, Decoder, Incoming};
 
 /// How often a waiting thread looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(5);
@@ -75,16 +75,7 @@ pub(super) fn request(stream: &mut TcpStream, within: Duration) -> Result<String
 
 /// The answer that opens the connection.
 pub(super) fn accepting(request: &str) -> Result<String, Failure> {
-    let mut lines = request.lines();
-    let key = lines.find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim())
-    });
-    let key = key.ok_or_else(|| Failure::new("the driver's request has no Sec-WebSocket-Key"))?;
-    let accept = websocket::accept_key(key);
-    Ok(format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-    ))
+    websocket::switching(request).ok_or_else(|| Failure::new("the driver's request has no Sec-WebSocket-Key"))
 }
 
 fn is_slow(error: &io::Error) -> bool {

@@ -18,6 +18,12 @@
 //! assert_eq!(replayed.calls, 2);
 //! ```
 //!
+//! # Clients
+//!
+//! With the feature `clients` a recorder stands in for the session of a client of heartline-tokio or heartline-blocking:
+//! `builder.record(|config, seed, first_id| Recorder::with_first_id(config, seed, first_id, log, left_out))`. Nobody
+//! finishes such a recorder, so its log has no last line.
+//!
 //! # Payloads
 //!
 //! A session never looks at a message, so a log replays without them too. The last parameter of [`Recorder::new`] says
@@ -36,6 +42,8 @@
 //! The log: by [`Recorder::limit`], 64 MiB by default. A writer that fails ends the log, not the session; the error is
 //! reported by [`Recorder::error`] and [`Recorder::finish`]. The reader takes no line longer than 64 MiB.
 
+#[cfg(feature = "clients")]
+mod client;
 mod data;
 mod recorder;
 mod replay;

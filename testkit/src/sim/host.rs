@@ -152,6 +152,7 @@ pub struct Host<M> {
     session: Session<M>,
     app: Option<Box<dyn App<M>>>,
     journal: Vec<(Timestamp, Action<M>)>,
+    written: Vec<(Timestamp, Frame<M>)>,
     pub(super) partitioned: bool,
     /// While the network holds back what is for it and from it.
     pub(super) held: Option<Vec<(LinkId, Direction, Content<M>)>>,
@@ -172,6 +173,11 @@ impl<M> Host<M> {
     /// Every action so far, with its time.
     pub fn journal(&self) -> &[(Timestamp, Action<M>)] {
         &self.journal
+    }
+
+    /// The messages, pings and close frames that it wrote on its connections, with their times, whether they arrived or not.
+    pub fn written(&self) -> &[(Timestamp, Frame<M>)] {
+        &self.written
     }
 
     /// The messages that were delivered, with their times.
@@ -222,6 +228,7 @@ impl<M: Clone> Host<M> {
             session,
             app: Some(app),
             journal: Vec::new(),
+            written: Vec::new(),
             partitioned: false,
             held: None,
             inbox: None,
@@ -259,7 +266,7 @@ impl<M: Clone> Host<M> {
             let Some(transmit) = self.session.transmit(network.now) else { break };
             let (id, message) = (transmit.id, transmit.message.clone());
             self.session.sent(network.now, id);
-            network.frame(link, Direction::Up, Frame::Message(message));
+            self.write(network, link, Frame::Message(message));
             any = true;
         }
         any
@@ -307,8 +314,13 @@ impl<M: Clone> Host<M> {
     /// A control frame always has room.
     fn control(&mut self, network: &mut Network<M>, conn: ConnId, frame: Frame<M>) {
         if let Some(link) = network.link(self.id, conn).filter(|link| network.links[link.0].host_open) {
-            network.frame(link, Direction::Up, frame);
+            self.write(network, link, frame);
         }
+    }
+
+    fn write(&mut self, network: &mut Network<M>, link: LinkId, frame: Frame<M>) {
+        self.written.push((network.now, frame.clone()));
+        network.frame(link, Direction::Up, frame);
     }
 
     fn ask<T>(

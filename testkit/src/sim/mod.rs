@@ -51,7 +51,7 @@
 //! # Failures
 //!
 //! [`seeds`] runs a scenario many times and names the seed that fails; `HEARTLINE_SEED=17 cargo test` repeats it alone. A
-//! [`TimedOut`] tells the state of every host and what each did last. All the traces are there: [`Host::journal`],
+//! [`TimedOut`] tells the state of every host and what each did last. All the traces are there: [`Host::journal`], [`Host::written`],
 //! [`Server::journal`].
 
 mod host;

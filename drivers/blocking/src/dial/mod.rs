@@ -8,28 +8,33 @@ use std::time::Duration;
 
 use heartline::loss::TransportError;
 use heartline::{ConnId, Loss, Timestamp};
+use heartline_tungstenite::client::Dial;
 use heartline_tungstenite::ended::EndError;
-use heartline_tungstenite::tls::{Connector, TlsError};
-use heartline_tungstenite::{Address, Ended, Response};
+use heartline_tungstenite::engine::{Dialled, redirected};
+use heartline_tungstenite::proxy::Handshake;
+#[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
+use heartline_tungstenite::tls::Connector;
+use heartline_tungstenite::tls::TlsError;
+use heartline_tungstenite::{Ended, Request};
 use mio::event::Event;
 use mio::net::TcpStream;
 use tungstenite::handshake::client::{ClientHandshake, Response as HttpResponse};
 use tungstenite::handshake::{HandshakeError, MidHandshake};
 use tungstenite::protocol::WebSocketConfig;
-use tungstenite::{WebSocket, client, http};
+use tungstenite::{WebSocket, client};
 
-use crate::hooks::Dial;
 use crate::poller::Poller;
 use crate::wire::{Meter, Wire};
-pub(crate) use prepare::{DialThread, Failure, Recipe, panic_message};
-use prepare::{Outcome, Prepared, Route};
-use race::Race;
+pub(crate) use prepare::{DialThread, Failure, Recipe};
+use prepare::{Outcome, Plan, Prepared, Route, Secure};
+use race::Attempts;
 
 /// What every dial of a client needs.
 pub(crate) struct Dialer {
     pub(crate) recipe: Recipe,
     pub(crate) codec: WebSocketConfig,
     pub(crate) socket: SocketOptions,
+    pub(crate) max_redirects: u32,
     pub(crate) thread: DialThread,
 }
 
@@ -46,21 +51,17 @@ pub(crate) struct Dialling {
     conn: ConnId,
     stage: Stage,
     plan: Option<Plan>,
-}
-
-/// What later steps need of what was prepared.
-struct Plan {
-    http: http::Request<()>,
-    #[cfg_attr(not(any(feature = "rustls-tls", feature = "native-tls")), expect(dead_code))] // For TLS.
-    address: Address,
-    tls: Option<Result<Connector, TlsError>>,
+    /// What was asked for, from which a redirect leads on.
+    request: Option<Request>,
+    redirects: u32,
 }
 
 enum Stage {
     /// On the thread.
     Preparing,
     Prepared(Box<Outcome>),
-    Connecting(Race),
+    Connecting(Attempts),
+    Asking(Box<(Handshake, Meter)>),
     #[cfg(feature = "rustls-tls")]
     Rustls(Box<crate::wire::Rustls>),
     #[cfg(feature = "native-tls")]
@@ -75,37 +76,39 @@ enum Step {
     Next(Stage),
     /// To be taken further when something has happened.
     Wait(Stage),
-    Open(Box<Dialled>),
-}
-
-/// A connection that is open.
-pub(crate) struct Dialled {
-    pub(crate) socket: WebSocket<Wire>,
-    pub(crate) response: Response,
+    Open(Box<Dialled<Wire>>),
 }
 
 impl Dialer {
     pub(crate) fn begin(&self, conn: ConnId, dial: Dial) -> Dialling {
-        let stage = if self.recipe.is_instant() {
-            Stage::Prepared(Box::new(self.recipe.prepare(dial)))
-        } else {
-            let recipe = self.recipe.clone();
-            self.thread.begin(conn, move || recipe.prepare(dial));
-            Stage::Preparing
-        };
-        Dialling { conn, stage, plan: None }
+        let instant = self.recipe.request_hook.is_none() && self.recipe.is_instant(&self.recipe.request);
+        let stage = self.prepare(conn, instant, |recipe| recipe.prepare(dial));
+        Dialling { conn, stage, plan: None, request: None, redirects: 0 }
+    }
+
+    /// To where the server has redirected.
+    fn follow(&self, conn: ConnId, request: Request) -> Stage {
+        let instant = self.recipe.is_instant(&request);
+        self.prepare(conn, instant, |recipe| recipe.route(request))
+    }
+
+    /// Here, or on the thread.
+    fn prepare(&self, conn: ConnId, here: bool, prepare: impl FnOnce(&Recipe) -> Outcome + Send + 'static) -> Stage {
+        if here {
+            return Stage::Prepared(Box::new(prepare(&self.recipe)));
+        }
+        let recipe = self.recipe.clone();
+        self.thread.begin(conn, move || prepare(&recipe));
+        Stage::Preparing
     }
 }
 
 impl Dialling {
-    pub(crate) fn conn(&self) -> ConnId {
-        self.conn
-    }
-
     pub(crate) fn woken(&mut self, event: &Event) {
         match &mut self.stage {
             Stage::Preparing | Stage::Prepared(_) | Stage::Over => {}
             Stage::Connecting(race) => race.woken(event),
+            Stage::Asking(asking) => _ = asking.1.woken(event),
             #[cfg(feature = "rustls-tls")]
             Stage::Rustls(stream) => _ = stream.meter().woken(event),
             #[cfg(feature = "native-tls")]
@@ -131,9 +134,9 @@ impl Dialling {
         dialer: &Dialer,
         poller: &mut Poller,
         now: Timestamp,
-    ) -> Result<Option<Box<Dialled>>, Failure> {
+    ) -> Result<Option<Box<Dialled<Wire>>>, Failure> {
         loop {
-            match self.step(dialer, poller, now)? {
+            match self.step(dialer, poller, now).or_else(|failure| self.redirect(dialer, failure))? {
                 Step::Next(stage) => self.stage = stage,
                 Step::Wait(stage) => {
                     self.stage = stage;
@@ -141,6 +144,18 @@ impl Dialling {
                 }
                 Step::Open(dialled) => return Ok(Some(dialled)),
             }
+        }
+    }
+
+    /// Follows a redirect, if that was asked for and not done too often.
+    fn redirect(&mut self, dialer: &Dialer, failure: Failure) -> Result<Step, Failure> {
+        let request = self.request.take().filter(|_| self.redirects < dialer.max_redirects);
+        match (failure, request) {
+            (Failure::Ended(ended), Some(request)) => {
+                self.redirects += 1;
+                Ok(Step::Next(dialer.follow(self.conn, redirected(&request, *ended)?)))
+            }
+            (failure, _) => Err(failure),
         }
     }
 
@@ -156,12 +171,16 @@ impl Dialling {
                 Some(Err(error)) => Err(explained(TransportError::Connect, &error).into()),
                 Some(Ok((stream, token))) => {
                     dialer.socket.apply(&stream).map_err(|error| explained(TransportError::Io, &error))?;
-                    self.encrypt(Meter::tcp(stream, token), dialer)
+                    self.connected(Meter::tcp(stream, token), dialer)
                 }
+            },
+            Stage::Asking(mut asking) => match asking.0.advance(&mut asking.1).map_err(Ended::from)? {
+                true => self.encrypt(asking.1, dialer),
+                false => Ok(Step::Wait(Stage::Asking(asking))),
             },
             #[cfg(feature = "rustls-tls")]
             Stage::Rustls(mut stream) => match stream.shake_hands() {
-                Ok(()) => self.upgrade(Wire::Rustls(stream), dialer),
+                Ok(()) => self.encrypted(Wire::Rustls(stream), dialer),
                 Err(error) if is_slow(&error) => Ok(Step::Wait(Stage::Rustls(stream))),
                 Err(error) => Err(Ended::from(&tungstenite::Error::Io(error)).into()),
             },
@@ -173,43 +192,64 @@ impl Dialling {
     }
 
     fn connect(&mut self, outcome: Outcome, dialer: &Dialer, poller: &mut Poller) -> Result<Step, Failure> {
-        let Prepared { http, address, route, tls } = outcome?;
-        self.plan = Some(Plan { http, address, tls });
+        let Prepared { request, route, plan } = outcome?;
+        (self.plan, self.request) = (Some(plan), Some(request));
         match route {
-            Route::Addresses(addresses) => Ok(Step::Next(Stage::Connecting(Race::new(addresses)))),
+            Route::Addresses(addresses) => Ok(Step::Next(Stage::Connecting(Attempts::new(addresses)))),
             Route::Stream(mut stream) => {
                 let token = poller.register(&mut *stream);
                 let token = token.map_err(|error| explained(TransportError::Connect, &error))?;
-                self.encrypt(Meter::other(stream, token), dialer)
+                self.connected(Meter::other(stream, token), dialer)
             }
         }
     }
 
+    fn connected(&mut self, meter: Meter, dialer: &Dialer) -> Result<Step, Failure> {
+        match self.plan.as_mut().and_then(|plan| plan.proxy_tls.take()) {
+            None => self.ask(meter, dialer),
+            Some(secure) => self.shake_hands(secure, meter, dialer),
+        }
+    }
+
+    fn ask(&mut self, meter: Meter, dialer: &Dialer) -> Result<Step, Failure> {
+        match self.plan.as_mut().and_then(|plan| plan.proxy.take()) {
+            None => self.encrypt(meter, dialer),
+            Some(handshake) => Ok(Step::Next(Stage::Asking(Box::new((handshake, meter))))),
+        }
+    }
+
     fn encrypt(&mut self, meter: Meter, dialer: &Dialer) -> Result<Step, Failure> {
-        let tls = self.plan.as_mut().and_then(|plan| plan.tls.take());
-        match tls.transpose().map_err(Ended::from)? {
+        match self.plan.as_mut().and_then(|plan| plan.tls.take()) {
             None => self.upgrade(Wire::Plain(meter), dialer),
-            Some(connector) => self.shake_hands(connector, meter, dialer),
+            Some(secure) => self.shake_hands(secure, meter, dialer),
+        }
+    }
+
+    /// TLS is there: to the proxy, if that is still to be asked.
+    #[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
+    fn encrypted(&mut self, wire: Wire, dialer: &Dialer) -> Result<Step, Failure> {
+        match self.plan.as_ref().is_some_and(|plan| plan.proxy.is_some()) {
+            true => self.ask(Meter::over(wire), dialer),
+            false => self.upgrade(wire, dialer),
         }
     }
 
     #[cfg(not(any(feature = "rustls-tls", feature = "native-tls")))]
-    fn shake_hands(&mut self, _: Connector, _: Meter, _: &Dialer) -> Result<Step, Failure> {
+    fn shake_hands(&mut self, _: Secure, _: Meter, _: &Dialer) -> Result<Step, Failure> {
         Err(Ended::from(TlsError::NotBuilt).into())
     }
 
     #[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
     #[cfg_attr(not(feature = "native-tls"), expect(unused_variables))]
-    fn shake_hands(&mut self, connector: Connector, meter: Meter, dialer: &Dialer) -> Result<Step, Failure> {
-        let Some(plan) = &self.plan else { return Ok(Step::Wait(Stage::Over)) };
-        match connector {
+    fn shake_hands(&mut self, secure: Secure, meter: Meter, dialer: &Dialer) -> Result<Step, Failure> {
+        match secure.connector.map_err(Ended::from)? {
             #[cfg(feature = "rustls-tls")]
             Connector::Rustls(config) => {
-                let stream = crate::wire::Rustls::new(config, &plan.address, meter).map_err(Ended::from)?;
+                let stream = crate::wire::Rustls::new(config, &secure.address, meter).map_err(Ended::from)?;
                 Ok(Step::Next(Stage::Rustls(Box::new(stream))))
             }
             #[cfg(feature = "native-tls")]
-            Connector::Native(connector) => self.native(connector.connect(&plan.address.host, meter), dialer),
+            Connector::Native(connector) => self.native(connector.connect(&secure.address.host, meter), dialer),
             _ => Err(Ended::from(TlsError::NotBuilt).into()),
         }
     }
@@ -221,7 +261,7 @@ impl Dialling {
         dialer: &Dialer,
     ) -> Result<Step, Failure> {
         match result {
-            Ok(stream) => self.upgrade(Wire::Native(Box::new(stream)), dialer),
+            Ok(stream) => self.encrypted(Wire::Native(Box::new(stream)), dialer),
             Err(native_tls::HandshakeError::WouldBlock(handshake)) => {
                 Ok(Step::Wait(Stage::Native(Box::new(handshake))))
             }

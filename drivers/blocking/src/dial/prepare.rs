@@ -1,7 +1,6 @@
 //! What may block before a dial (the request hook, the resolver, a connector, the platform's root certificates), on a
 //! thread of its own.
 
-use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,12 +9,15 @@ use std::thread;
 
 use heartline::ConnId;
 use heartline::loss::TransportError;
+use heartline_tungstenite::client::Dial;
+use heartline_tungstenite::engine::panic_message;
+use heartline_tungstenite::proxy::Handshake;
 use heartline_tungstenite::tls::{Connector, TlsError};
-use heartline_tungstenite::{Address, Ended, Request, Tls};
+use heartline_tungstenite::{Address, Ended, Proxies, Proxy, Request, Tls};
 use tungstenite::http;
 
 use crate::dial::explained;
-use crate::hooks::{ConnectHook, Dial, RequestHook, Transport};
+use crate::hooks::{ConnectHook, RequestHook, Transport};
 use crate::poller::Bell;
 
 /// What each dial of a client needs to be prepared.
@@ -24,16 +26,31 @@ pub(crate) struct Recipe {
     pub(crate) request: Request,
     pub(crate) request_hook: Option<RequestHook>,
     pub(crate) connect_hook: Option<ConnectHook>,
+    pub(crate) proxies: Proxies,
     pub(crate) tls: Tls,
 }
 
 /// A dial that is prepared.
 pub(crate) struct Prepared {
-    pub(crate) http: http::Request<()>,
-    pub(crate) address: Address,
+    pub(crate) request: Request,
     pub(crate) route: Route,
+    pub(crate) plan: Plan,
+}
+
+/// What is done on a stream, in this order.
+pub(crate) struct Plan {
+    pub(crate) proxy_tls: Option<Secure>,
+    pub(crate) proxy: Option<Handshake>,
     /// For `wss`.
-    pub(crate) tls: Option<Result<Connector, TlsError>>,
+    pub(crate) tls: Option<Secure>,
+    pub(crate) http: http::Request<()>,
+}
+
+/// A TLS handshake to come.
+#[cfg_attr(not(any(feature = "rustls-tls", feature = "native-tls")), expect(dead_code))] // For TLS.
+pub(crate) struct Secure {
+    pub(crate) address: Address,
+    pub(crate) connector: Result<Connector, TlsError>,
 }
 
 pub(crate) enum Route {
@@ -55,34 +72,55 @@ impl From<Ended> for Failure {
 pub(crate) type Outcome = Result<Prepared, Failure>;
 
 impl Recipe {
-    /// Whether a dial can be prepared without blocking: no hook to call, no name to resolve.
-    pub(crate) fn is_instant(&self) -> bool {
-        self.request_hook.is_none() && self.connect_hook.is_none() && literal(self.request.address()).is_some()
+    /// Whether the way to go can be found without blocking: no connector to call, no name to resolve.
+    pub(crate) fn is_instant(&self, request: &Request) -> bool {
+        let (address, _) = self.first_hop(request.address());
+        self.connect_hook.is_none() && literal(address).is_some()
     }
 
     /// What blocks, once for a client whose TLS is known already.
     pub(crate) fn warm_up(&self) {
-        if self.request.address().tls {
+        let address = self.request.address();
+        if address.tls || self.first_hop(address).0.tls {
             _ = self.tls.connector(); // An error is that of the dial, which asks again.
         }
     }
 
     pub(crate) fn prepare(&self, dial: Dial) -> Outcome {
         let request = match &self.request_hook {
-            Some(hook) => hook(dial).map_err(|error| error.ended())?,
+            Some(hook) => hook(dial).map_err(Ended::from)?,
             None => self.request.clone(),
         };
+        self.route(request)
+    }
+
+    pub(crate) fn route(&self, request: Request) -> Outcome {
         let address = request.address().clone();
-        let http = request.into_http().map_err(Ended::from)?;
-        let tls = address.tls.then(|| self.tls.connector());
+        let (first, proxy) = self.first_hop(&address);
+        let plan = Plan {
+            proxy_tls: proxy.and_then(|proxy| self.secure(proxy.address())),
+            proxy: proxy.map(|proxy| proxy.handshake(&address)).transpose().map_err(Ended::from)?,
+            tls: self.secure(&address),
+            http: request.clone().into_http().map_err(Ended::from)?,
+        };
         let route = match &self.connect_hook {
             Some(hook) => {
                 let failed = |error: io::Error| explained(TransportError::Connect, &error);
-                Route::Stream(hook(address.clone()).map_err(failed)?)
+                Route::Stream(hook(first.clone()).map_err(failed)?)
             }
-            None => Route::Addresses(resolve(&address)?),
+            None => Route::Addresses(resolve(first)?),
         };
-        Ok(Prepared { http, address, route, tls })
+        Ok(Prepared { request, route, plan })
+    }
+
+    /// What to connect to for this address: it, or its proxy.
+    fn first_hop<'a>(&'a self, address: &'a Address) -> (&'a Address, Option<&'a Proxy>) {
+        let proxy = self.proxies.for_address(address);
+        (proxy.map_or(address, Proxy::address), proxy)
+    }
+
+    fn secure(&self, address: &Address) -> Option<Secure> {
+        address.tls.then(|| Secure { address: address.clone(), connector: self.tls.connector() })
     }
 }
 
@@ -177,9 +215,4 @@ fn work(jobs: &Mutex<Jobs>, bell: &Bell) {
         drop(old);
         bell.ring();
     }
-}
-
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }

@@ -1,26 +1,19 @@
-//! TCP to whichever of several addresses answers first (RFC 8305): one after the other, 250 ms apart.
+//! TCP to whichever of several addresses answers first.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use heartline::Timestamp;
+use heartline_tungstenite::race::Race;
 use mio::Token;
 use mio::event::Event;
 use mio::net::TcpStream;
 
 use crate::poller::Poller;
 
-/// Connection Attempt Delay of RFC 8305 §5.
-const STAGGER: Duration = Duration::from_millis(250);
-/// Further addresses of a name are not tried.
-const MOST: usize = 16;
-
-pub(crate) struct Race {
-    waiting: VecDeque<SocketAddr>,
+pub(crate) struct Attempts {
+    race: Race,
     running: Vec<Attempt>,
-    next_at: Timestamp,
     last: io::Error,
 }
 
@@ -31,10 +24,10 @@ struct Attempt {
     woken: bool,
 }
 
-impl Race {
+impl Attempts {
     pub(crate) fn new(addresses: Vec<SocketAddr>) -> Self {
         let last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        Self { waiting: alternate(addresses), running: Vec::new(), next_at: Timestamp::ORIGIN, last }
+        Self { race: Race::new(addresses), running: Vec::new(), last }
     }
 
     pub(crate) fn woken(&mut self, event: &Event) {
@@ -45,7 +38,7 @@ impl Race {
 
     /// When the next address is to be tried.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        (!self.waiting.is_empty()).then_some(self.next_at)
+        self.race.deadline()
     }
 
     /// Takes the race further. `None` while nobody has won.
@@ -53,19 +46,17 @@ impl Race {
         if let Some(winner) = self.look() {
             return Some(Ok(winner));
         }
-        while !self.waiting.is_empty() && (self.running.is_empty() || now >= self.next_at) {
-            let address = self.waiting.pop_front()?;
-            self.next_at = now.saturating_add(STAGGER);
+        while let Some(address) = self.race.start(now) {
             let started = TcpStream::connect(address).and_then(|mut stream| {
                 let token = poller.register(&mut stream)?;
                 Ok(Attempt { stream, token, woken: false })
             });
             match started {
                 Ok(attempt) => self.running.push(attempt),
-                Err(error) => self.last = error,
+                Err(error) => self.failed(error),
             }
         }
-        match self.running.is_empty() {
+        match self.race.is_lost() {
             true => Some(Err(std::mem::replace(&mut self.last, io::ErrorKind::NotConnected.into()))),
             false => None,
         }
@@ -83,7 +74,7 @@ impl Race {
             match (error, attempt.stream.peer_addr()) {
                 (Some(error), _) => {
                     self.running.remove(index);
-                    (self.last, self.next_at) = (error, Timestamp::ORIGIN);
+                    self.failed(error);
                 }
                 (None, Ok(_)) => {
                     let Attempt { stream, token, .. } = self.running.remove(index);
@@ -94,65 +85,32 @@ impl Race {
         }
         None
     }
-}
 
-/// The addresses of both families in turns, beginning with the one that the resolver prefers (RFC 8305 §4).
-fn alternate(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
-    let Some(first) = addresses.first().map(SocketAddr::is_ipv6) else { return VecDeque::new() };
-    let (preferred, others): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|address| address.is_ipv6() == first);
-    let (mut preferred, mut others) = (preferred.into_iter(), others.into_iter());
-    let mut ordered = VecDeque::new();
-    loop {
-        let pair = [preferred.next(), others.next()];
-        if pair == [None, None] {
-            break;
-        }
-        ordered.extend(pair.into_iter().flatten());
+    fn failed(&mut self, error: io::Error) {
+        self.last = error;
+        self.race.failed();
     }
-    ordered.truncate(MOST);
-    ordered
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::time::Duration;
 
     use super::*;
-
-    fn address(text: &str) -> SocketAddr {
-        text.parse().unwrap()
-    }
 
     fn at(millis: u64) -> Timestamp {
         Timestamp::after(Duration::from_millis(millis))
     }
 
     #[test]
-    fn families_take_turns_and_the_resolvers_first_choice_begins() {
-        let given = ["[::1]:1", "[::2]:1", "1.1.1.1:1", "[::3]:1"].map(address).to_vec();
-        assert_eq!(alternate(given), ["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"].map(address));
-        assert!(alternate(vec![address("1.1.1.1:1"); 40]).len() == MOST);
-    }
-
-    /// A listener whose queue is full, on Linux: who connects to it waits.
-    fn swallowing() -> (socket2::Socket, Vec<std::net::TcpStream>, SocketAddr) {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket.bind(&address("127.0.0.1:0").into()).unwrap();
-        socket.listen(0).unwrap();
-        let local = socket.local_addr().unwrap().as_socket().unwrap();
-        let patience = Duration::from_millis(100);
-        let fill = std::iter::from_fn(|| std::net::TcpStream::connect_timeout(&local, patience).ok());
-        (socket, fill.take(64).collect(), local)
-    }
-
-    #[test]
     #[cfg(target_os = "linux")]
     fn an_address_that_swallows_everything_keeps_the_next_one_waiting_for_250_ms_and_no_longer() {
-        let (_socket, _filled, hung) = swallowing();
+        let hung = heartline_driver_testing::server::Swallowing::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let good = listener.local_addr().unwrap();
         let mut poller = Poller::new().unwrap();
-        let mut race = Race::new(vec![hung, good]);
+        let mut race = Attempts::new(vec![hung.address, good]);
         assert!(race.advance(&mut poller, at(1_000)).is_none());
         assert!(race.advance(&mut poller, at(1_249)).is_none());
         assert_eq!((race.deadline(), race.running.len()), (Some(at(1_250)), 1));
@@ -174,7 +132,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let good = listener.local_addr().unwrap();
         let mut poller = Poller::new().unwrap();
-        let mut race = Race::new(vec![refused, good]);
+        let mut race = Attempts::new(vec![refused, good]);
         let winner = loop {
             if let Some(winner) = race.advance(&mut poller, at(1_000)) {
                 break winner;
@@ -189,7 +147,7 @@ mod tests {
     fn when_all_have_failed_the_last_error_is_told() {
         let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut poller = Poller::new().unwrap();
-        let mut race = Race::new(vec![refused]);
+        let mut race = Attempts::new(vec![refused]);
         let error = loop {
             match race.advance(&mut poller, at(1)) {
                 Some(result) => break result.unwrap_err(),

@@ -6,6 +6,8 @@ use mio::Token;
 use mio::event::Event;
 use mio::net::TcpStream;
 
+#[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
+use super::Wire;
 use crate::hooks::Transport;
 
 /// How many bytes are read in one turn, at most: a peer that sends without end holds up nothing else.
@@ -36,6 +38,9 @@ pub(crate) struct Meter {
 enum Io {
     Tcp(TcpStream),
     Other(Box<dyn Transport>),
+    /// TLS to a proxy.
+    #[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
+    Tls(Box<Wire>),
 }
 
 impl Meter {
@@ -45,6 +50,14 @@ impl Meter {
 
     pub(crate) fn other(stream: Box<dyn Transport>, token: Token) -> Self {
         Self::new(Io::Other(stream), token)
+    }
+
+    /// A meter above a layer of TLS. The one below stays as it is during a handshake: it reads without a bound, and
+    /// reports errors as they come.
+    #[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
+    pub(crate) fn over(mut wire: Wire) -> Self {
+        let token = wire.meter().token;
+        Self::new(Io::Tls(Box::new(wire)), token)
     }
 
     fn new(io: Io, token: Token) -> Self {
@@ -69,6 +82,10 @@ impl Meter {
         if event.token() != self.token {
             return false;
         }
+        #[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
+        if let Io::Tls(wire) = &mut self.io {
+            wire.meter().woken(event);
+        }
         self.read_closed |= event.is_read_closed() || event.is_error();
         self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
@@ -89,16 +106,6 @@ impl Meter {
         self.budget == 0
     }
 
-    /// Whether it is not known that there is nothing to read.
-    pub(crate) fn is_readable(&self) -> bool {
-        self.readable
-    }
-
-    /// Whether the operating system takes no more for now.
-    pub(crate) fn is_blocked(&self) -> bool {
-        !self.writable
-    }
-
     pub(crate) fn failed(&self) -> Option<&io::Error> {
         self.failed.as_ref()
     }
@@ -107,10 +114,21 @@ impl Meter {
         std::mem::take(&mut self.progress)
     }
 
-    fn io(&mut self) -> &mut dyn Transport {
+    /// Whether TLS to a proxy has taken something that it has not written yet.
+    pub(super) fn wants_write(&self) -> bool {
+        match &self.io {
+            Io::Tcp(_) | Io::Other(_) => false,
+            #[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
+            Io::Tls(wire) => wire.wants_write(),
+        }
+    }
+
+    fn io(&mut self) -> &mut dyn Stream {
         match &mut self.io {
             Io::Tcp(stream) => stream,
             Io::Other(stream) => stream,
+            #[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
+            Io::Tls(wire) => wire,
         }
     }
 
@@ -119,6 +137,10 @@ impl Meter {
         cfg!(unix) && matches!(self.io, Io::Tcp(_)) && (1..wanted).contains(&count) && !self.read_closed
     }
 }
+
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
 
 impl Read for Meter {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -179,7 +201,11 @@ impl Write for Meter {
                 self.failed = Some(error);
                 Ok(())
             }
-            result => result,
+            Err(error) => {
+                self.writable &= error.kind() != ErrorKind::WouldBlock;
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
     }
 }

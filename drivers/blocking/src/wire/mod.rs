@@ -30,14 +30,14 @@ impl Wire {
         }
     }
 
-    /// Whether TLS has something to write that nobody asked for: the answer to a key update, say.
+    /// Whether TLS has something to write that nobody asks for again: the answer to a key update, say.
     pub(crate) fn wants_write(&self) -> bool {
         match self {
-            Self::Plain(_) => false,
+            Self::Plain(meter) => meter.wants_write(),
             #[cfg(feature = "rustls-tls")]
             Self::Rustls(stream) => stream.wants_write(),
             #[cfg(feature = "native-tls")]
-            Self::Native(_) => false,
+            Self::Native(stream) => stream.get_ref().wants_write(),
         }
     }
 }

@@ -39,7 +39,7 @@ impl Rustls {
 
     /// Whether what was encrypted waits to be written.
     pub(super) fn wants_write(&self) -> bool {
-        self.connection.wants_write()
+        self.connection.wants_write() || self.meter.wants_write()
     }
 
     /// Writes what was encrypted.
@@ -47,7 +47,7 @@ impl Rustls {
         while self.connection.wants_write() {
             self.connection.write_tls(&mut self.meter)?;
         }
-        Ok(())
+        self.meter.flush()
     }
 
     /// Reads and decrypts. 0 at the end of the stream.
@@ -95,7 +95,6 @@ impl Write for Rustls {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.push()?;
-        self.meter.flush()
+        self.push()
     }
 }

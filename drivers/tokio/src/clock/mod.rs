@@ -60,6 +60,12 @@ impl From<SharedClock> for Clock {
     }
 }
 
+impl From<Clock> for SharedClock {
+    fn from(clock: Clock) -> Self {
+        clock.0
+    }
+}
+
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

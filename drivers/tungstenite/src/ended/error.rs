@@ -12,6 +12,7 @@ use tungstenite::http::header::RETRY_AFTER;
 
 use super::{Close, Ended, HookFailure, retry_after};
 use crate::codec::CodecError;
+use crate::proxy::ProxyError;
 use crate::request::{RequestError, Response};
 use crate::tls::TlsError;
 
@@ -43,6 +44,9 @@ pub enum EndError {
     /// There is no TLS as it was asked for, or none could be agreed on.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The proxy gave no connection.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// A message or frame is larger than *our* limit on what is received, which is no fault of the peer's:
     /// [`Limits`](crate::Limits) says where to raise it. The loss is [`Loss::Application`] with 1009, which the default
     /// policy retries; a rule for [`Pattern::Application`](heartline::retry::Pattern::Application) with 1009 can stop
@@ -101,6 +105,7 @@ impl EndError {
     pub(super) fn loss(&self) -> Loss {
         Loss::Transport(match self {
             Self::InboundLimit { .. } => return Loss::Application(TOO_LARGE.get()),
+            Self::Proxy(error) => return error.loss(),
             Self::Codec(error) => return Loss::Application(error.code().get()),
             Self::Stalled { .. } => return Loss::Application(STALLED.get()),
             Self::Hook(failure) => return Loss::Application(failure.code().get()),
@@ -119,7 +124,7 @@ impl EndError {
             Self::Utf8 => Some(Close::with_shortened(INVALID, &self.to_string())),
             Self::Codec(error) => Some(Close::with_shortened(error.code(), error.reason())),
             Self::Stalled { .. } => Some(Close::with_shortened(POLICY, "what was sent was not read in time")),
-            Self::Request(_) | Self::Tls(_) | Self::SubProtocol { .. } | Self::Response => None,
+            Self::Request(_) | Self::Proxy(_) | Self::Tls(_) | Self::SubProtocol { .. } | Self::Response => None,
             Self::Hook(_) | Self::Io { .. } => None,
         }
     }

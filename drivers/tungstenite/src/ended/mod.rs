@@ -32,6 +32,7 @@ pub use hook::HookFailure;
 pub use retry_after::retry_after;
 
 use crate::codec::CodecError;
+use crate::proxy::ProxyError;
 use crate::request::{RequestError, Response};
 use crate::tls::TlsError;
 
@@ -152,6 +153,13 @@ impl From<CodecError> for Ended {
     /// What arrived cannot be decoded: [`Loss::Application`] with the code of the error.
     fn from(error: CodecError) -> Self {
         EndError::Codec(error).into()
+    }
+}
+
+impl From<ProxyError> for Ended {
+    /// A proxy that gives no connection, as [`ProxyError`] says for each of its errors.
+    fn from(error: ProxyError) -> Self {
+        EndError::Proxy(error).into()
     }
 }
 

@@ -13,6 +13,7 @@ use tungstenite::http::{self, Uri};
 use url::Url;
 
 pub use error::RequestError;
+pub(crate) use parse::{basic, credentials};
 pub use response::Response;
 
 /// Headers that the handshake sets itself, and such as describe a body, which the request of a handshake has not.

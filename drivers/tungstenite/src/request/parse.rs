@@ -33,7 +33,7 @@ pub fn from_url(mut url: Url) -> Result<Request, RequestError> {
         scheme => return Err(RequestError::Scheme { scheme: scheme.into() }),
     };
     let mut headers = HeaderMap::new();
-    if let Some(authorization) = basic(&url)? {
+    if let Some(authorization) = basic(&url).map_err(|reason| RequestError::Credentials { reason })? {
         headers.insert(header::AUTHORIZATION, authorization);
     }
     let invalid = |reason: String| RequestError::Url { reason };
@@ -56,23 +56,28 @@ fn address(url: &Url, tls: bool) -> Option<Address> {
     Some(Address { host, port: url.port_or_known_default()?, tls })
 }
 
-/// User name and password as Basic authentication has them (RFC 7617).
-fn basic(url: &Url) -> Result<Option<HeaderValue>, RequestError> {
+/// User name and password of a URL, decoded. None if it has neither.
+pub fn credentials(url: &Url) -> Result<Option<(String, String)>, &'static str> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(None);
     }
-    let refused = |reason| RequestError::Credentials { reason };
-    let decode = |text| percent_decode_str(text).decode_utf8().map_err(|_| refused("they are not UTF-8"));
+    let decode = |text| percent_decode_str(text).decode_utf8().map_err(|_| "they are not UTF-8");
     let (user, password) = (decode(url.username())?, decode(url.password().unwrap_or_default())?);
     let has_control = |text: &Cow<'_, str>| text.contains(char::is_control);
     if has_control(&user) || has_control(&password) {
-        return Err(refused("they contain a control character"));
+        return Err("they contain a control character");
     }
+    Ok(Some((user.into_owned(), password.into_owned())))
+}
+
+/// The same as Basic authentication has them (RFC 7617).
+pub fn basic(url: &Url) -> Result<Option<HeaderValue>, &'static str> {
+    let Some((user, password)) = credentials(url)? else { return Ok(None) };
     if user.contains(':') {
-        return Err(refused("the user name contains a colon"));
+        return Err("the user name contains a colon");
     }
     let value = format!("Basic {}", BASE64.encode(format!("{user}:{password}").as_bytes()));
-    let mut value = HeaderValue::try_from(value).map_err(|_| refused("they make no header"))?;
+    let mut value = HeaderValue::try_from(value).map_err(|_| "they make no header")?;
     value.set_sensitive(true);
     Ok(Some(value))
 }

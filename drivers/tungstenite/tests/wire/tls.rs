@@ -5,83 +5,17 @@ use std::sync::Arc;
 
 use heartline::Loss;
 use heartline::loss::TransportError;
+use heartline_driver_testing::Authority;
 use heartline_tungstenite::ended::EndError;
 use heartline_tungstenite::tls::{Connector, TlsError};
 use heartline_tungstenite::tungstenite::client::client;
 use heartline_tungstenite::tungstenite::{HandshakeError, Message, accept};
 use heartline_tungstenite::{Ended, Request, Tls};
-use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 
 use crate::harness::Server;
-
-/// An authority of this test's own.
-struct Authority {
-    certificate: Certificate,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        Self::named("this test")
-    }
-
-    fn named(name: &str) -> Self {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).expect("a certificate");
-        Self { certificate, issuer: Issuer::new(params, key) }
-    }
-
-    /// A certificate for these names, with its key.
-    fn issue(&self, names: &[&str]) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
-        let key = KeyPair::generate().expect("a key");
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let params = CertificateParams::new(names).expect("names");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        (certificate.into(), key.into())
-    }
-
-    fn root(&self) -> CertificateDer<'static> {
-        self.certificate.der().clone()
-    }
-
-    fn store(&self) -> RootCertStore {
-        let mut store = RootCertStore::empty();
-        store.add(self.root()).expect("a root");
-        store
-    }
-
-    fn server(&self, names: &[&str], wants_client_certificate: bool) -> ServerConfig {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider.clone());
-        let builder = builder.with_safe_default_protocol_versions().expect("versions");
-        let (certificate, key) = self.issue(names);
-        let builder = if wants_client_certificate {
-            let verifier = WebPkiClientVerifier::builder_with_provider(self.store().into(), provider);
-            builder.with_client_cert_verifier(verifier.build().expect("a verifier"))
-        } else {
-            builder.with_no_client_auth()
-        };
-        builder.with_single_cert(vec![certificate], key).expect("a configuration")
-    }
-
-    /// A configuration of the application's own.
-    fn client(&self, certificate: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>) -> ClientConfig {
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().expect("versions");
-        let builder = builder.with_root_certificates(self.store());
-        match certificate {
-            Some((certificate, key)) => builder.with_client_auth_cert(vec![certificate], key).expect("a certificate"),
-            None => builder.with_no_client_auth(),
-        }
-    }
-}
 
 /// What a server of one connection saw.
 #[derive(Debug, Default)]
@@ -154,7 +88,7 @@ fn an_international_host_is_verified_by_its_ascii_name() {
 #[test]
 fn roots_are_read_from_pem_and_what_is_no_pem_or_empty_is_refused() {
     let (authority, other) = (Authority::new(), Authority::named("another"));
-    let tls = Tls::roots_pem(other.certificate.pem() + &authority.certificate.pem()).unwrap();
+    let tls = Tls::roots_pem(other.pem() + &authority.pem()).unwrap();
     let server = serve(authority.server(&["localhost"], false));
     dial(&tls, "localhost", server.port).expect("a trusted server");
     server.join();
@@ -280,7 +214,7 @@ mod platform_roots {
     fn roots_of_the_platform_are_trusted() {
         let authority = Authority::new();
         let server = serve(authority.server(&["localhost"], false));
-        in_a_process("child_that_dials", &authority.certificate.pem(), server.port);
+        in_a_process("child_that_dials", &authority.pem(), server.port);
         assert_eq!(server.join().text.as_deref(), Some("hello"));
     }
 

@@ -5,7 +5,7 @@ use heartline::heartbeat::HeartbeatMode;
 use crate::conformance::bed::{Bed, Case, Failure, ensure};
 use crate::conformance::protocol::{Command, Report, Setting};
 use crate::conformance::server::Conn;
-use crate::conformance::websocket::{self, CONTINUATION, Incoming, PING, TEXT};
+use crate::websocket::{self, CONTINUATION, Incoming, PING, TEXT};
 
 pub(super) fn one_byte_writes(bed: &mut Bed) -> Case {
     let mut conn = bed.begin()?;

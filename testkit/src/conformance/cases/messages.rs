@@ -5,7 +5,7 @@ use heartline::message::Delivery;
 use crate::conformance::bed::{Bed, Case, Failure, ensure};
 use crate::conformance::protocol::{Command, Report, Setting};
 use crate::conformance::server::Conn;
-use crate::conformance::websocket::Incoming;
+use crate::websocket::Incoming;
 
 pub(super) fn echo(bed: &mut Bed) -> Case {
     let mut conn = bed.begin()?;

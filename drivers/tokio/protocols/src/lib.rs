@@ -1,0 +1,15 @@
+//! Three protocols on [`heartline_tokio`], each a codec and a greeting to be read as a template and copied, and a program in
+//! `src/bin` that runs against any server. `tests/servers` tries them on the real servers, and the client on plain WebSocket
+//! servers and behind proxies.
+//!
+//! | | messages that are acknowledged | heartbeat | greeting |
+//! |---|---|---|---|
+//! | [`socket_io`] 4 | events, by their acknowledgement id | the server's, as its handshake says | joins the namespace |
+//! | [`graphql_ws`] | queries and mutations, by `complete` | `ping` and `pong` of the subprotocol | `connection_init`, then all subscriptions |
+//! | [`mqtt`] 3.1.1 | QoS 1, by PUBACK | PINGREQ and PINGRESP | CONNECT to a lasting session, then SUBSCRIBE |
+#![forbid(unsafe_code)]
+
+pub mod command_line;
+pub mod graphql_ws;
+pub mod mqtt;
+pub mod socket_io;
