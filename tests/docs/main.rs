@@ -46,7 +46,8 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 /// The folders with tests: this crate's, and in the repository those of the crates beside it.
 fn test_folders() -> Vec<String> {
     let elsewhere = if is_packaged() { Vec::new() } else { members() };
-    let elsewhere = elsewhere.into_iter().map(|member| format!("{member}/tests"));
+    let elsewhere =
+        elsewhere.into_iter().map(|member| format!("{member}/tests")).filter(|tests| root().join(tests).exists());
     ["src".to_string(), "tests".to_string()].into_iter().chain(elsewhere).collect()
 }
 
