@@ -150,7 +150,7 @@ pub const DEFAULT_RULES: &[DefaultRule] = &{
         close(3008, Retry, "timeout, as HTTP 408: IANA close code registry"),
         close(4401, Renew, "as HTTP 401: a convention that graphql-transport-ws follows too"),
         close(4408, Retry, "as HTTP 408: a convention that graphql-transport-ws follows too"),
-        close(4425, Retry, "as HTTP 425"),
+        close(4425, Retry, "as HTTP 425, Too Early (RFC 8470)"),
         close(4429, SOON, "as HTTP 429: RFC 6585 4"),
         rule(
             Pattern::Close(4400, 4499),
