@@ -1,6 +1,6 @@
 //! What the front page and `docs` show is the code, and what they promise is tested.
 
-use crate::{is_a_members, is_packaged, read, root, sources};
+use crate::{is_a_members, is_packaged, members, read, root, sources};
 
 fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     let start = text.find(from).expect(from) + from.len();
@@ -29,6 +29,22 @@ fn every_guarantee_names_a_clause_and_tests_that_exist() {
             let name = test.trim_matches('`');
             assert!(code.contains(&format!("fn {name}(")), "no test {name}");
         }
+    }
+}
+
+#[test]
+fn every_guarantee_of_the_drivers_names_tests_that_exist() {
+    if is_packaged() {
+        return; // They are in other crates.
+    }
+    let guarantees = read("docs/guarantees.md");
+    let code: String = members().iter().flat_map(|member| sources(member)).map(|(_, text)| text).collect();
+    let rows: Vec<_> = between(&guarantees, "<!-- drivers -->", "<!-- /drivers -->").lines().skip(3).collect();
+    assert!(rows.len() > 8, "the table of the drivers' guarantees is missing");
+    for test in rows.iter().flat_map(|row| row.split('|').nth(2).expect("a cell").split(", ")) {
+        let name = test.trim().trim_matches('`');
+        let shown = if name.contains('_') { format!("fn {name}(") } else { format!("\"{name}\"") };
+        assert!(code.contains(&shown), "no test {name}");
     }
 }
 
