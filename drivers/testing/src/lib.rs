@@ -3,6 +3,7 @@
 
 mod authority;
 pub mod cases;
+pub mod conformance;
 pub mod real;
 pub mod server;
 

@@ -2,47 +2,25 @@
 //!
 //! One thread polls the client, takes the application's time, and obeys. Another one reads commands and wakes it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{BufReader, stdin};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use heartline_blocking::codec::{CodecError, Item, Items, Transmission};
-use heartline_blocking::heartline::MessageId;
-use heartline_blocking::heartline::message::Delivery;
-use heartline_blocking::{Client, Codec, Event, Message, Options, Outgoing, Receipt, Received, Refusal};
+use heartline_blocking::{Client, Options, Outgoing, Receipt, Received, Refusal};
+use heartline_driver_testing::conformance::{
+    ABILITIES, COMMANDS, Ids, Tagged, Texts, options, outgoing, report, set, word,
+};
 use heartline_testkit::conformance::adapter::{Reporter, commands};
-use heartline_testkit::conformance::{Ability, Command, Report, Setting};
-
-/// All but what the suite finds out by itself.
-const ABILITIES: [Ability; 15] = [
-    Ability::Process,
-    Ability::AtLeastOnce,
-    Ability::Dials,
-    Ability::Status,
-    Ability::RetryAfter,
-    Ability::Slow,
-    Ability::Pause,
-    Ability::HeartbeatIdle,
-    Ability::HeartbeatListen,
-    Ability::LateTolerance,
-    Ability::ConnectTimeout,
-    Ability::CloseTimeout,
-    Ability::Retry,
-    Ability::AckTimeout,
-    Ability::MaxInbound,
-];
-/// So many commands wait for their turn; more wait in the pipe.
-const COMMANDS: usize = 64;
+use heartline_testkit::conformance::{Command, Report};
 
 /// Obeys the commands on the standard input until `quit`, or its end.
 pub fn main() {
     let reporter = Reporter::stdout();
     reporter.hello("heartline-blocking", &ABILITIES);
     let mut input = commands(BufReader::new(stdin()));
-    let mut options = Options { stay_when_stopped: true, max_stall: None, ..Options::default() };
+    let mut options = options();
     while let Some(command) = input.next() {
         match command {
             Command::Set(setting) => set(&mut options, setting),
@@ -50,48 +28,6 @@ pub fn main() {
             Command::Quit => return,
             _ => {}
         }
-    }
-}
-
-fn set(options: &mut Options, setting: Setting) {
-    match setting {
-        Setting::MaxInbound(bytes) => {
-            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            (options.limits.max_inbound_message, options.limits.max_inbound_frame) = (bytes, bytes);
-        }
-        session => _ = session.apply(&mut options.session),
-    }
-}
-
-/// A text, with the number by which the suite names it.
-struct Tagged {
-    tag: u64,
-    text: String,
-}
-
-/// The ids that the session gave to the suite's messages.
-type Ids = Arc<Mutex<HashMap<u64, MessageId>>>;
-
-/// Text both ways. What is acknowledged was transmitted before, so its id is known by then.
-struct Texts(Ids);
-
-impl Codec for Texts {
-    type Out = Tagged;
-    type In = String;
-
-    fn size(message: &Tagged) -> Result<usize, CodecError> {
-        Ok(message.text.len())
-    }
-
-    fn encode(&mut self, message: &Tagged, transmission: Transmission) -> Result<Message, CodecError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(message.tag, transmission.id);
-        Ok(Message::text(message.text.as_str()))
-    }
-
-    fn decode(&mut self, frame: Message, items: &mut Items<String>) -> Result<(), CodecError> {
-        let Message::Text(text) = frame else { return Err(CodecError::unsupported("only text is taken here")) };
-        items.push(Item::Message(text.to_string()));
-        Ok(())
     }
 }
 
@@ -164,11 +100,7 @@ impl Adapter {
         match &command {
             Command::Send { tag, delivery, .. } | Command::Fill { tag, delivery, .. } => {
                 let message = Tagged { tag: *tag, text: command.text().unwrap_or_default() };
-                self.held.push_back(match delivery {
-                    Delivery::ThisConnection => Outgoing::this_connection(message),
-                    Delivery::AtMostOnce => Outgoing::at_most_once(message),
-                    Delivery::AtLeastOnce => Outgoing::at_least_once(message),
-                });
+                self.held.push_back(outgoing(*delivery, message));
                 self.send_held();
             }
             Command::Acked(tag) => self.acked(*tag),
@@ -209,8 +141,7 @@ impl Adapter {
     }
 
     fn acked(&mut self, tag: u64) {
-        let id = self.ids.lock().unwrap_or_else(PoisonError::into_inner).get(&tag).copied();
-        id.into_iter().for_each(|id| self.client.acked(id));
+        self.ids.get(tag).into_iter().for_each(|id| self.client.acked(id));
     }
 
     /// The application takes one message or event, if there is one.
@@ -225,25 +156,5 @@ impl Adapter {
             _ => {}
         }
         true
-    }
-}
-
-fn report(event: Event) -> Report {
-    match event {
-        Event::Changed { to, cause, .. } => Report::state(to, cause),
-        Event::Degraded => Report::Event("degraded".into()),
-        Event::Recovered => Report::Event("recovered".into()),
-        Event::Slept { late_ms } => Report::Event(format!("slept {late_ms}")),
-        other => Report::Log(other.to_string()),
-    }
-}
-
-fn word(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Full => "full",
-        Refusal::TooLarge => "too-large",
-        Refusal::NotConnected => "not-connected",
-        Refusal::Closed => "closed",
-        _ => "other",
     }
 }

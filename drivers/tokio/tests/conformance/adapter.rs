@@ -1,41 +1,18 @@
 //! The adapter by which heartline-testkit's conformance suite runs on this driver.
 
-use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io::{BufReader, stdin};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use heartline_testkit::conformance::adapter::{Reporter, commands};
-use heartline_testkit::conformance::{Ability, Command, Report, Setting};
-use heartline_tokio::codec::{Item, Items, Transmission};
-use heartline_tokio::{
-    Client, Codec, CodecError, Delivery, Event, Incoming, Message, MessageId, Options, Outgoing, Received, Refusal,
+use heartline_driver_testing::conformance::{
+    ABILITIES, COMMANDS, Ids, Tagged, Texts, options, outgoing, report, set, word,
 };
+use heartline_testkit::conformance::adapter::{Reporter, commands};
+use heartline_testkit::conformance::{Command, Report};
+use heartline_tokio::{Client, Delivery, Incoming, Options, Received};
 use tokio::sync::{mpsc, watch};
-
-/// All but what the suite finds out by itself.
-const ABILITIES: [Ability; 15] = [
-    Ability::Process,
-    Ability::AtLeastOnce,
-    Ability::Dials,
-    Ability::Status,
-    Ability::RetryAfter,
-    Ability::Slow,
-    Ability::Pause,
-    Ability::HeartbeatIdle,
-    Ability::HeartbeatListen,
-    Ability::LateTolerance,
-    Ability::ConnectTimeout,
-    Ability::CloseTimeout,
-    Ability::Retry,
-    Ability::AckTimeout,
-    Ability::MaxInbound,
-];
-/// So many commands wait for their turn; more wait in the pipe.
-const COMMANDS: usize = 64;
 
 /// Obeys the commands on the standard input until `quit`, or its end.
 #[tokio::main(flavor = "current_thread")]
@@ -44,7 +21,7 @@ pub async fn main() {
     reporter.hello("heartline-tokio", &ABILITIES);
     let (sender, mut orders) = mpsc::channel(COMMANDS);
     thread::spawn(move || commands(BufReader::new(stdin())).try_for_each(|command| sender.blocking_send(command)));
-    let mut options = Options { stay_when_stopped: true, max_stall: None, ..Options::default() };
+    let mut options = options();
     while let Some(command) = orders.recv().await {
         match command {
             Command::Set(setting) => set(&mut options, setting),
@@ -52,48 +29,6 @@ pub async fn main() {
             Command::Quit => return,
             _ => {}
         }
-    }
-}
-
-fn set(options: &mut Options, setting: Setting) {
-    match setting {
-        Setting::MaxInbound(bytes) => {
-            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            (options.limits.max_inbound_message, options.limits.max_inbound_frame) = (bytes, bytes);
-        }
-        session => _ = session.apply(&mut options.session),
-    }
-}
-
-/// A text, with the number by which the suite names it.
-struct Tagged {
-    tag: u64,
-    text: String,
-}
-
-/// The ids that the session gave to the suite's messages.
-type Ids = Arc<Mutex<HashMap<u64, MessageId>>>;
-
-/// Text both ways. What is acknowledged was transmitted before, so its id is known by then.
-struct Texts(Ids);
-
-impl Codec for Texts {
-    type Out = Tagged;
-    type In = String;
-
-    fn size(message: &Tagged) -> Result<usize, CodecError> {
-        Ok(message.text.len())
-    }
-
-    fn encode(&mut self, message: &Tagged, transmission: Transmission) -> Result<Message, CodecError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(message.tag, transmission.id);
-        Ok(Message::text(message.text.as_str()))
-    }
-
-    fn decode(&mut self, frame: Message, items: &mut Items<String>) -> Result<(), CodecError> {
-        let Message::Text(text) = frame else { return Err(CodecError::unsupported("only text is taken here")) };
-        items.push(Item::Message(text.to_string()));
-        Ok(())
     }
 }
 
@@ -147,11 +82,7 @@ impl Adapter {
 
     async fn send(&self, delivery: Delivery, message: Tagged) {
         let (client, reporter, tag) = (self.client.clone(), self.reporter.clone(), message.tag);
-        let outgoing = match delivery {
-            Delivery::ThisConnection => Outgoing::this_connection(message),
-            Delivery::AtMostOnce => Outgoing::at_most_once(message),
-            Delivery::AtLeastOnce => Outgoing::at_least_once(message),
-        };
+        let outgoing = outgoing(delivery, message);
         let sending = async move {
             match client.send(outgoing).await {
                 Ok(receipt) => {
@@ -165,8 +96,7 @@ impl Adapter {
     }
 
     fn acked(&self, tag: u64) {
-        let id = self.ids.lock().unwrap_or_else(PoisonError::into_inner).get(&tag).copied();
-        id.into_iter().for_each(|id| self.client.acked(id));
+        self.ids.get(tag).into_iter().for_each(|id| self.client.acked(id));
     }
 }
 
@@ -194,25 +124,5 @@ async fn take(mut incoming: Incoming<String>, reporter: Reporter, mut manner: wa
             Received::Event(event) => reporter.report(&report(event)),
             _ => {}
         }
-    }
-}
-
-fn report(event: Event) -> Report {
-    match event {
-        Event::Changed { to, cause, .. } => Report::state(to, cause),
-        Event::Degraded => Report::Event("degraded".into()),
-        Event::Recovered => Report::Event("recovered".into()),
-        Event::Slept { late_ms } => Report::Event(format!("slept {late_ms}")),
-        other => Report::Log(other.to_string()),
-    }
-}
-
-fn word(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Full => "full",
-        Refusal::TooLarge => "too-large",
-        Refusal::NotConnected => "not-connected",
-        Refusal::Closed => "closed",
-        _ => "other",
     }
 }

@@ -75,7 +75,7 @@ pub enum Request {
     Publish {
         /// Where to: no wildcards.
         topic: String,
-        /// What.
+        /// The content.
         payload: Bytes,
         /// Whether it is of QoS 1.
         acknowledged: bool,
@@ -100,7 +100,7 @@ pub enum Received {
     Published {
         /// Where it was published.
         topic: String,
-        /// What.
+        /// The content.
         payload: Bytes,
         /// The server may have sent it before.
         duplicate: bool,
