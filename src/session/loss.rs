@@ -39,6 +39,8 @@ pub enum TransportError {
     Resolve,
     /// No connection was made: refused, unreachable, out of sockets.
     Connect,
+    /// The proxy refuses for good: the login, or what it was asked for.
+    Proxy,
     /// TLS could not be agreed on.
     Tls,
     /// The other side does not speak WebSocket, or broke its rules.
@@ -75,6 +77,7 @@ impl fmt::Display for TransportError {
             Self::Address => "the address is invalid",
             Self::Resolve => "the host name was not resolved",
             Self::Connect => "no connection could be made",
+            Self::Proxy => "the proxy refuses",
             Self::Tls => "TLS failed",
             Self::Protocol => "the peer broke the WebSocket protocol",
             Self::Io => "the connection broke",

@@ -131,6 +131,8 @@ pub struct Transmit<'a, M> {
     pub id: MessageId,
     /// What to write.
     pub message: &'a M,
+    /// What was promised for it: whether its acknowledgement is waited for.
+    pub delivery: Delivery,
     /// It was transmitted on an earlier connection, and the peer may have it (DUP of MQTT).
     pub redelivery: bool,
 }

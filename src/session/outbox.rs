@@ -272,7 +272,8 @@ impl<M> Outbox<M> {
     #[inline]
     pub(crate) fn fresh(&self) -> Option<Transmit<'_, M>> {
         let (header, message) = self.queues.as_ref()?.fresh.first()?;
-        Some(Transmit { id: MessageId::from_raw(header.id), message, redelivery: false })
+        let delivery = header.delivery;
+        Some(Transmit { id: MessageId::from_raw(header.id), message, delivery, redelivery: false })
     }
 
     /// Lends the message to write next, if there is one: none without a connection (`None`), and only
@@ -288,13 +289,13 @@ impl<M> Outbox<M> {
     pub(crate) fn lent(&self) -> Option<Transmit<'_, M>> {
         let queues = self.queues.as_ref()?;
         let Lent { id, from, .. } = queues.lent?;
-        let message = match from {
-            Source::Fresh => queues.fresh.first()?.1,
-            Source::ThisConnection => queues.this_connection.first()?.1,
-            Source::Unacked => queues.unacked.get(id)?,
+        let (message, delivery) = match from {
+            Source::Fresh => queues.fresh.first().map(|(header, message)| (message, header.delivery))?,
+            Source::ThisConnection => (queues.this_connection.first()?.1, Delivery::ThisConnection),
+            Source::Unacked => (queues.unacked.get(id)?, Delivery::AtLeastOnce),
         };
         let redelivery = from == Source::Unacked;
-        Some(Transmit { id: MessageId::from_raw(id), message, redelivery })
+        Some(Transmit { id: MessageId::from_raw(id), message, delivery, redelivery })
     }
 
     /// The usual case of [`sent`](Self::sent): a new message, and nothing is to be made for it. False if this is another.

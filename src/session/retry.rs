@@ -179,6 +179,11 @@ pub const DEFAULT_RULES: &[DefaultRule] = &{
         rule(Pattern::Transport(TransportError::Resolve), Retry, "the network may be down: RFC 6455 7.2.3"),
         rule(Pattern::Transport(TransportError::Connect), Retry, "the server may be down: RFC 6455 7.2.3"),
         rule(
+            Pattern::Transport(TransportError::Proxy),
+            Stop,
+            "a login or a rule, the same dial gets the same answer: RFC 1928 6, RFC 1929 2",
+        ),
+        rule(
             Pattern::Transport(TransportError::Tls),
             Retry,
             "a captive portal, or a certificate being renewed: no standard speaks of it",
@@ -266,7 +271,7 @@ mod tests {
         let losses = (0..=u16::MAX).flat_map(|code| [Loss::Close(code), Loss::Status(code)]);
         let failures = [TransportError::Address, TransportError::Resolve, TransportError::Connect]
             .into_iter()
-            .chain([TransportError::Tls, TransportError::Protocol, TransportError::Io])
+            .chain([TransportError::Proxy, TransportError::Tls, TransportError::Protocol, TransportError::Io])
             .map(Loss::Transport);
         let mut used = [false; DEFAULT_RULES.len()];
         for loss in losses.chain(failures).chain([Loss::ConnectTimeout]) {

@@ -1,4 +1,4 @@
-//! Test what stands on [heartline]: applications, drivers, and runs that were recorded.
+//! Test what is built on [heartline]: applications, drivers, and runs that were recorded.
 //!
 //! | module | who | what |
 //! |---|---|---|

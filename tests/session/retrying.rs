@@ -33,7 +33,8 @@ fn every_loss_has_a_verdict_from_a_table_that_names_its_sources() {
     assert!(too_many.is_some_and(|rule| !rule.source.contains("graphql-ws")));
     let stop = [1000, 1002, 1003, 1007, 1008, 3003, 4400, 4403, 4409].map(Loss::Close);
     let refused = [301, 302, 307, 308, 400, 403, 404].map(Loss::Status);
-    for loss in stop.into_iter().chain(refused).chain([Loss::Transport(TransportError::Address)]) {
+    let never = [TransportError::Address, TransportError::Proxy].map(Loss::Transport);
+    for loss in stop.into_iter().chain(refused).chain(never) {
         assert_eq!(retried_after(plain(), loss), None, "{loss}");
     }
     let retry = [1001, 1005, 1006, 1011, 1014, 3000, 4401].map(Loss::Close);

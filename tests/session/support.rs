@@ -7,7 +7,7 @@ pub use heartline::backoff::{Backoff, Jitter};
 pub use heartline::event::{Cause, ReadyState};
 pub use heartline::heartbeat::{HeartbeatConfig, HeartbeatMode};
 pub use heartline::loss::TransportError;
-pub use heartline::message::{Reason, Refusal};
+pub use heartline::message::{Delivery, Reason, Refusal, Transmit};
 pub use heartline::outbox::{OutboxConfig, Overflow};
 pub use heartline::retry::{Pattern, RetryPolicy, Verdict};
 pub use heartline::{
@@ -175,6 +175,7 @@ pub fn unconfirmed(id: u64, reason: Reason, text: &str) -> Did {
 pub struct Lent {
     pub id: MessageId,
     pub message: Message,
+    pub delivery: Delivery,
     pub redelivery: bool,
 }
 
@@ -353,7 +354,8 @@ impl Client {
 
     pub fn transmit(&mut self) -> Option<Lent> {
         let transmit = self.session.transmit(self.now)?;
-        Some(Lent { id: transmit.id, message: transmit.message.clone(), redelivery: transmit.redelivery })
+        let Transmit { id, message, delivery, redelivery, .. } = transmit;
+        Some(Lent { id, message: message.clone(), delivery, redelivery })
     }
 
     pub fn sent(&mut self, id: MessageId) {

@@ -142,6 +142,20 @@ fn a_lend_that_nothing_follows_changes_nothing() {
     assert_eq!((client.transmit(), client.session.stats().redeliveries), (Some(lent), 0), "not transmitted yet");
 }
 
+/// [Q7]
+#[test]
+fn what_is_lent_says_what_was_promised_for_it() {
+    use Delivery::{AtLeastOnce, AtMostOnce, ThisConnection};
+    let mut client = Client::opened(plain());
+    for outgoing in [at_least_once("a"), at_most_once("b"), this_connection("c")] {
+        client.send(outgoing).expect("accepted");
+    }
+    let first: Vec<_> = std::iter::from_fn(|| client.write()).map(|lent| lent.delivery).collect();
+    assert_eq!(first, [ThisConnection, AtLeastOnce, AtMostOnce]);
+    client.reconnect();
+    assert_eq!(client.transmit().map(|lent| (lent.delivery, lent.redelivery)), Some((AtLeastOnce, true)));
+}
+
 /// [Q7] [Q5]
 #[test]
 fn what_was_only_lent_was_not_transmitted() {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use heartline_blocking::tungstenite::accept;
-use heartline_blocking::{Client, Handle, Message, Received};
+use heartline_blocking::{Backoff, Client, Handle, Message, Received};
 
 const FRAME: Duration = Duration::from_millis(16);
 
@@ -21,7 +21,7 @@ struct App {
 }
 
 impl App {
-    /// In egui, what is called from `App::update`, which then asks for the next frame by `ctx.request_repaint_after(FRAME)`.
+    /// In egui, call this from `App::update`, and ask for the next frame by `ctx.request_repaint_after(FRAME)`.
     fn update(&mut self) {
         let start = Instant::now();
         self.client.poll(Duration::ZERO); // never waits
@@ -49,7 +49,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(url) => url,
         None => echo_server()?,
     };
-    let client = Client::builder(url).build()?;
+    // A second between dials, as this program runs for three; an application keeps the default.
+    let patience = Backoff::constant(Duration::from_secs(1));
+    let client = Client::builder(url).configure(|options| options.session.backoff = patience).build()?;
     let worker = worker(client.handle().clone());
     let mut app = App { client, lines: Vec::new(), longest: Duration::ZERO };
     let mut banner = String::new();

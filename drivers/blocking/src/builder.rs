@@ -17,14 +17,14 @@ use heartline_tungstenite::{Address, Proxies, Request, Tls};
 
 use crate::board::Board;
 use crate::client::Client;
-use crate::dial::{DialThread, Dialer, Recipe, SocketOptions};
+use crate::dial::{DialThread, Dialer, Recipe};
 use crate::greeting::{Greeting, GreetingHook, Next, Step};
 use crate::handle::Handle;
 use crate::hooks::{ConnectHook, RequestHook, Transport};
 use crate::host::Mio;
 use crate::poller::Poller;
 
-/// A client to be: see [`Client::builder`].
+/// Configures a client, then starts it: see [`Client::builder`].
 #[must_use = "nothing happens before `build`"]
 pub struct Builder<C: Codec = Frames> {
     url: String,
@@ -207,11 +207,7 @@ impl<C: Codec> Builder<C> {
         let (request_hook, connect_hook) = (self.request, self.connector);
         let recipe = Recipe { request: plan.request.clone(), request_hook, connect_hook, proxies, tls: self.tls };
         recipe.warm_up();
-        let socket = SocketOptions {
-            keepalive: options.keepalive,
-            user_timeout: options.user_timeout,
-            unsent_low_water: options.unsent_low_water,
-        };
+        let socket = options.into();
         let bell = poller.bell();
         let (max_redirects, thread) = (options.max_redirects, DialThread::new(bell.clone()));
         let dialer = Dialer { recipe, codec: plan.codec, socket, max_redirects, thread };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use heartline::{CloseCode, MessageId, Outcome, Timestamp};
 use heartline_tungstenite::client::{End, Outgoing, Received, SendError, Stats, Status};
 use heartline_tungstenite::codec::{Codec, Frames};
-use heartline_tungstenite::engine::{Driver, Receiver, Sending};
+use heartline_tungstenite::engine::{Connection, Driver, Receiver, Sending};
 
 use crate::builder::Builder;
 use crate::handle::Handle;
@@ -52,7 +52,7 @@ impl<C: Codec> Client<C> {
 
     // ---- polling ---------------------------------------------------------------------------
 
-    /// Does what there is to do: sends what was accepted, reads a burst of what has arrived, takes a dial further, calls
+    /// Does what there is to do: sends what was accepted, reads a burst of what has arrived, advances a dial, calls
     /// the timer. If that is nothing, it waits until there is something, for no longer than `timeout`; with zero it never
     /// waits, with `None` for as long as it takes. True if there is something for [`try_recv`](Self::try_recv).
     ///
@@ -60,26 +60,49 @@ impl<C: Codec> Client<C> {
     /// [`wake`](Handle::wake). It returns at once while there is something to receive that it has not told of before, and when the
     /// client has ended.
     ///
-    /// What it costs: without traffic one system call. A call takes one turn, or two if it may wait and there was
-    /// something to do before that. A turn reads at most 64 frames and 1 MiB, and writes at most 17 times the write
-    /// buffer, so its longest time is that of one message of the largest size that is used.
+    /// What it costs: without traffic one system call, and none at all while a burst that was read is told of piece by
+    /// piece. A call takes one turn, or two if it may wait and there was something to do before that. A turn reads at most
+    /// 64 frames and 1 MiB, and writes at most 17 times the write buffer, so its longest time is that of one message of the
+    /// largest size that is used.
     pub fn poll(&mut self, timeout: impl Into<Option<Duration>>) -> bool {
         let mut timeout = timeout.into();
         if timeout != Some(Duration::ZERO) && self.handle.bell.take_rung() {
             // What is to go out goes out before the wait.
             self.turn();
+            if self.has_untold() && self.has_more() {
+                return self.tell();
+            }
         }
         if self.driver.ended().is_none() {
             let news = self.driver.take_news() | self.handle.bell.take_wanted();
-            if news || (!self.told && !self.receiver.is_empty()) {
+            if news || self.has_untold() {
                 timeout = Some(Duration::ZERO);
             }
             let (host, connection) = self.driver.host();
             host.wait(connection, timeout);
             _ = self.handle.bell.take_rung();
             self.turn();
-            _ = (self.driver.take_news(), self.handle.bell.take_wanted());
         }
+        self.tell()
+    }
+
+    fn has_untold(&self) -> bool {
+        !self.told && !self.receiver.is_empty()
+    }
+
+    /// Whether the next turn has something to read that is here already, and the poller has nothing to tell that is
+    /// waited for.
+    fn has_more(&mut self) -> bool {
+        let writable = match self.driver.host().1 {
+            Connection::Up(wire) => wire.meter().is_writable(),
+            Connection::Dialling(_) | Connection::Down => false,
+        };
+        writable && self.driver.has_more()
+    }
+
+    /// Whoever polls learns of everything that there is by now.
+    fn tell(&mut self) -> bool {
+        _ = (self.driver.take_news(), self.handle.bell.take_wanted());
         self.told = !self.receiver.is_empty();
         self.told
     }
@@ -178,7 +201,12 @@ impl<C: Codec> Client<C> {
     /// What was received before the end can still be taken by [`try_recv`](Self::try_recv). From a loop of one's own:
     /// [`start_close`](Self::start_close), and polls until there is an [`end`](Self::end).
     pub fn close(&mut self, within: Duration) -> Arc<End> {
-        self.handle.start_close(within);
+        self.close_with(CloseCode::NORMAL, "", within)
+    }
+
+    /// As [`close`](Self::close), with a code and a reason for the close frame. A reason over 123 bytes is cut.
+    pub fn close_with(&mut self, code: CloseCode, reason: impl Into<String>, within: Duration) -> Arc<End> {
+        self.handle.start_close_with(code, reason, within);
         loop {
             self.poll(None);
             self.told = true; // Nobody takes anything here.

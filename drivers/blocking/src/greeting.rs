@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use heartline_tungstenite::Response;
-use heartline_tungstenite::client::HookError;
+use heartline_tungstenite::client::{Dial, HookError};
 use heartline_tungstenite::engine;
 use tungstenite::Message;
 
@@ -37,6 +37,7 @@ pub enum Next {
 
 /// A new connection, for the greeting: what is sent here comes before everything that was queued.
 pub struct Greeting<M = Message, R = Message> {
+    dial: Dial,
     response: Arc<Response>,
     unsent: VecDeque<M>,
     passed: VecDeque<(R, u32)>,
@@ -47,11 +48,11 @@ pub struct Greeting<M = Message, R = Message> {
     max_bytes: u64,
 }
 
-/// What a greeting asked for failed.
+/// Why a call on a [`Greeting`] failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GreetingError {
-    /// So many messages are to be sent that wait for the connection to take them.
+    /// As many messages as may wait for the connection wait already.
     #[error("{messages} messages of the greeting wait to be sent already")]
     Full {
         /// The bound.
@@ -68,8 +69,9 @@ pub enum GreetingError {
 }
 
 impl<M, R> Greeting<M, R> {
-    fn new(response: Arc<Response>, (max_messages, max_bytes): (usize, u64)) -> Self {
-        Self { response, unsent: VecDeque::new(), passed: VecDeque::new(), size: 0, bytes: 0, max_messages, max_bytes }
+    fn new(dial: Dial, response: Arc<Response>, (max_messages, max_bytes): (usize, u64)) -> Self {
+        let (unsent, passed) = (VecDeque::new(), VecDeque::new());
+        Self { dial, response, unsent, passed, size: 0, bytes: 0, max_messages, max_bytes }
     }
 
     /// Sends a message on this connection, before everything that was queued.
@@ -102,6 +104,12 @@ impl<M, R> Greeting<M, R> {
         Ok(())
     }
 
+    /// The dial that led to this connection: which attempt it was, how the connection before was lost, and whether
+    /// credentials are to be renewed.
+    pub fn dial(&self) -> &Dial {
+        &self.dial
+    }
+
     /// What the server answered to the handshake: headers and subprotocol.
     pub fn response(&self) -> &Response {
         &self.response
@@ -126,10 +134,11 @@ impl<M, R> Running<M, R> {
     /// Tells the closure of the connection. `room` is how many messages and bytes it may pass on.
     pub(crate) fn begin(
         hook: Option<SharedHook<M, R>>,
+        dial: Dial,
         response: Arc<Response>,
         room: (usize, u64),
     ) -> Result<Self, HookError> {
-        let mut greeting = Self { hook, link: Greeting::new(response, room), over: false };
+        let mut greeting = Self { hook, link: Greeting::new(dial, response, room), over: false };
         greeting.step(Step::Opened, 0)?;
         Ok(greeting)
     }

@@ -83,8 +83,8 @@ impl<M> Handle<M> {
         self.shared.command(Command::NetworkChanged);
     }
 
-    /// Until [`resume`](Self::resume) nothing is dialled, pinged or judged: for an application in the background. A
-    /// connection that is open stays so, and goes on sending and receiving as far as it can and is polled.
+    /// Until [`resume`](Self::resume) nothing is dialled or pinged, and no silence ends a connection: for an application in
+    /// the background. A connection that is open stays so, and goes on sending and receiving as far as it can and is polled.
     /// [`Options::start_paused`](crate::Options) begins a client that way.
     pub fn pause(&self) {
         self.shared.command(Command::Pause);

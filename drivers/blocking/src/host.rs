@@ -107,8 +107,8 @@ impl<C: Codec> Host<C> for Mio<C> {
         }
     }
 
-    fn greet(&mut self, response: &Arc<Response>) -> Result<Self::Greeting, HookError> {
-        Running::begin(self.greeting.clone(), response.clone(), self.greeting_room)
+    fn greet(&mut self, dial: Dial, response: &Arc<Response>) -> Result<Self::Greeting, HookError> {
+        Running::begin(self.greeting.clone(), dial, response.clone(), self.greeting_room)
     }
 
     fn poll_look(&mut self, connection: Link<'_>, cx: &mut Context<'_>) -> Poll<()> {

@@ -54,7 +54,7 @@
 //!
 //! # 2. Poll
 //!
-//! Nothing happens but in [`Client::poll`] and what polls while it waits: [`recv`](Client::recv), [`send`](Client::send),
+//! Nothing happens except in [`Client::poll`] and what polls while it waits: [`recv`](Client::recv), [`send`](Client::send),
 //! [`wait`](Client::wait), [`close`](Client::close). A loop with frames polls once in each, and takes what there is:
 //!
 //! ```no_run
@@ -65,6 +65,19 @@
 //!     while let Some(received) = client.try_recv() { /* … */ }
 //!     // … draw, and wait for the next frame
 //! #   break;
+//! }
+//! ```
+//!
+//! One poll reads up to 64 messages, so a loop of 60 frames a second that polls once in each receives up to 3,840 a second; more
+//! than that waits in the socket's buffers, and then at the server. Where more may come, poll until there is nothing, within a
+//! budget:
+//!
+//! ```no_run
+//! # use std::time::{Duration, Instant};
+//! # let mut client = heartline_blocking::Client::builder("ws://localhost/").build().unwrap();
+//! let frame = Instant::now();
+//! while client.poll(Duration::ZERO) && frame.elapsed() < Duration::from_millis(4) {
+//!     while let Some(received) = client.try_recv() { /* … */ }
 //! }
 //! ```
 //!
@@ -94,7 +107,35 @@
 //! # 5. Other threads
 //!
 //! A [`Handle`] is `Clone`, `Send` and `Sync`: what is sent or asked there wakes the thread that waits in a poll.
-//! [`Receipt::wait`] and [`Handle::closed`] wait there; [`Handle::wake`] makes a poll return.
+//! [`Receipt::wait`] and [`Handle::closed`] wait there; [`Handle::wake`] makes a poll return. One thread receives, others
+//! send, and all come to an end:
+//!
+//! ```no_run
+//! use std::thread;
+//! use std::time::Duration;
+//!
+//! use heartline_blocking::Client;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut client = Client::builder("ws://chat.example/ws").build()?;
+//! let handle = client.handle().clone();
+//! let receiving = thread::spawn(move || {
+//!     while let Ok(message) = client.recv_message(None) {
+//!         println!("{message}");
+//!     }
+//! });
+//! let worker = handle.clone();
+//! let sending = thread::spawn(move || match worker.send("buy 1", Duration::from_secs(1)) {
+//!     Ok(receipt) => println!("{:?}", receipt.wait(None).map(|outcome| outcome.to_string())),
+//!     Err(refused) => eprintln!("{refused}"), // no room for a second, or the client is closing
+//! });
+//! sending.join().expect("no panic");
+//! handle.start_close(Duration::from_secs(5)); // the receiving thread does it, and its loop ends
+//! println!("{}", handle.closed(None).expect("no timeout, so an end"));
+//! receiving.join().expect("no panic");
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # 6. Before a dial, and on a new connection
 //!
@@ -109,13 +150,15 @@
 //!
 //! By default messages are [`tungstenite::Message`]s. [`Builder::codec`] takes [`codec::Text`], [`codec::Binary`], `codec::Json` (feature
 //! `json`), or a [`Codec`] of your own for protocols with acknowledgements, pings of their own or a goodbye. Call it before
-//! [`greeting`](Builder::greeting), whose messages are the codec's.
+//! [`greeting`](Builder::greeting), whose messages are the codec's. [`codec`] shows a codec with acknowledgements.
 //!
 //! # 8. Watch
 //!
 //! [`Client::status`] has the state, its cause, the next dial, the round trip, the response's headers, and how the last
 //! connection or dial ended: [`Ended`] has the loss and, as far as they are known, the close frame, the response and the
-//! error. The status is never older than an [`Event`] that is received. [`Client::stats`] counts.
+//! error. The status is never older than an [`Event`] that is received. So an event says what happened ("TLS failed"), and
+//! `client.status().last_ended` what was wrong ("invalid peer certificate: UnknownIssuer"). [`Client::stats`] counts.
+//! With the features `tracing` and `metrics` both go to where the rest of the process reports: see [`telemetry`].
 //!
 //! # 9. Pause, replace, end
 //!
@@ -154,44 +197,9 @@
 //!
 //! # All options
 //!
-//! Fields of [`Options`]; those of `session` are [`heartline::Settings`], those of `limits` are [`Limits`].
-//!
-//! | option | default | source |
-//! |---|---|---|
-//! | `session.heartbeat.mode` | ping after 20 s of silence, dead 10 s later | proxies close idle connections after 30 or 60 s |
-//! | `session.heartbeat.slow_after` | 3 s | – |
-//! | `session.heartbeat.late_tolerance` | 5 s | – |
-//! | `session.connect_timeout` | 10 s, request hook included | peers: 4 to 30 s |
-//! | `session.greeting_timeout` | 10 s with a greeting, else none | as `connect_timeout` |
-//! | `session.close_timeout` | 5 s | RFC 6455 §7.1.1 |
-//! | `session.backoff` | 0–5 s, then doubling to 30 s with full jitter | RFC 6455 §7.2.3 |
-//! | `session.min_dial_gap` | 250 ms | – |
-//! | `session.stable_after` | 5 s | reconnecting-websocket |
-//! | `session.max_retries` | no end | – |
-//! | `session.retry` | the [table](RetryPolicy) | RFC 6455 §7.4, IANA, RFC 9110 |
-//! | `session.max_retry_after` | 5 min | – |
-//! | `session.outbox.max_messages`, `max_bytes` | 1,024, 1 MiB | centrifuge's queue per client |
-//! | `session.outbox.overflow` | refuse, so that `send` waits | – |
-//! | `session.outbox.max_connection_messages`, `max_connection_bytes` | 64, 64 KiB | – |
-//! | `session.outbox.ack_window`, `ack_timeout`, `max_losses` | 64, 30 s, 5 | – |
-//! | `limits.max_inbound_message`, `max_inbound_frame` | 64 MiB, 16 MiB | tungstenite |
-//! | `limits.max_outbound_message` | 16 MiB | tungstenite's inbound frame |
-//! | `limits.read_buffer`, `write_buffer` | 32 KiB, 16 KiB | measured |
-//! | `incoming_messages`, `incoming_bytes` | 256, 4 MiB | – |
-//! | `when_full`, `max_stall` | wait, 30 s, then close with 1008 and dial again | RFC 6455 §7.4.1 |
-//! | `greeting_messages`, `greeting_bytes` | 64, 1 MiB | – |
-//! | `drain_timeout` | not used: a client that is dropped ends at once | – |
-//! | `max_connection_age` | none | – |
-//! | `max_redirects` | 0: a redirect stops | RFC 6455 §4.1 |
-//! | `start_paused`, `stay_when_stopped` | no, no | – |
-//! | `keepalive` | 30 s | socket(7) |
-//! | `user_timeout` | 60 s (Linux, Android) | RFC 5482 |
-//! | `unsent_low_water` | 128 KiB (Linux, Android) | tcp(7) |
-//! | `seed`, `first_id` | drawn, 1 | – |
-//!
-//! Beside these the [`Builder`] takes the hooks, [`Tls`], [proxies](Builder::proxy) (none), a [`connector`](Builder::connector) for other streams than TCP,
-//! and a [`Clock`].
-//! Several addresses of a host are tried 250 ms apart, both families in turns (RFC 8305).
+//! [`Options`] has a table of them, with defaults and where these come from. Beside these the [`Builder`] takes the hooks,
+//! [`Tls`], [proxies](Builder::proxy) (none), a [`connector`](Builder::connector) for other streams than TCP, and a
+//! [`Clock`]. Several addresses of a host are tried 250 ms apart, both families in turns (RFC 8305).
 //!
 //! # Features
 //!
@@ -204,6 +212,8 @@
 //! | `rustls-tls` | `wss` by rustls, with a configuration or roots of your own |
 //! | `native-tls`, `native-tls-vendored` | `wss` by the platform's TLS |
 //! | `json` | the codec `Json` |
+//! | `tracing` | a span for each connection, and events: [`telemetry`] |
+//! | `metrics` | counters, gauges and round trips by the facade: [`telemetry`] |
 //!
 //! # Not supported
 //!
@@ -246,7 +256,7 @@ pub use heartline_tungstenite::codec::CodecError;
 pub use heartline_tungstenite::ended::{Close, EndError, HookFailure};
 pub use heartline_tungstenite::{
     Address, Clock, Codec, Ended, Limits, Proxies, Proxy, Request, RequestError, Response, Tls, clock, codec, proxy,
-    tls, tungstenite,
+    telemetry, tls, tungstenite,
 };
 pub use hooks::Transport;
 pub use mio;

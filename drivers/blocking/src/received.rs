@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// The time was over. The client goes on.
+    /// Nothing came in time. The client goes on.
     #[error("nothing was received in time")]
     Timeout,
     /// The client has ended, and everything was taken: [`Client::end`](crate::Client::end) says why.

@@ -3,17 +3,17 @@
 
 mod support;
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heartline_blocking::heartline::Loss;
 use heartline_blocking::heartline::loss::TransportError;
-use heartline_blocking::{Builder, Client, EndReason, Proxy, State, mio};
+use heartline_blocking::{Builder, Client, EndReason, Proxy, State, mio, tungstenite};
 use heartline_driver_testing::server::{echo_on, read_head};
 use support::*;
 
@@ -155,4 +155,73 @@ fn a_stream_that_ends_before_the_handshake_is_a_broken_connection() {
     let mut client = client.connector(|_| pair(|mut stream| _ = stream.read(&mut [0; 10]))).build().unwrap();
     poll_until(&mut client, "it ends", |client| client.status().last_ended.is_some());
     assert_eq!(client.status().last_ended.unwrap().loss, Loss::Transport(TransportError::Io));
+}
+
+/// Always has more to read once its peer has written anything behind the handshake.
+struct Flooding {
+    stream: mio::net::UnixStream,
+    floods: bool,
+}
+
+impl Read for Flooding {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.floods {
+            let frames = buf.len() / 3 * 3;
+            buf[..frames].chunks_exact_mut(3).for_each(|frame| frame.copy_from_slice(&[0x81, 1, b'x']));
+            return Ok(frames);
+        }
+        let count = self.stream.read(buf)?;
+        self.floods = buf[..count].ends_with(b"\r\n\r\n");
+        Ok(count)
+    }
+}
+
+impl Write for Flooding {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.stream.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl mio::event::Source for Flooding {
+    fn register(&mut self, registry: &mio::Registry, token: mio::Token, interest: mio::Interest) -> io::Result<()> {
+        self.stream.register(registry, token, interest)
+    }
+
+    fn reregister(&mut self, registry: &mio::Registry, token: mio::Token, interest: mio::Interest) -> io::Result<()> {
+        self.stream.reregister(registry, token, interest)
+    }
+
+    fn deregister(&mut self, registry: &mio::Registry) -> io::Result<()> {
+        self.stream.deregister(registry)
+    }
+}
+
+#[test]
+fn what_a_full_socket_holds_up_goes_out_while_the_peer_never_stops_sending() {
+    const COUNT: usize = 10;
+    let (arrived, all) = mpsc::channel();
+    let builder = Client::builder("ws://server.test/").connector(move |_| {
+        let arrived = arrived.clone();
+        let stream = pair(move |stream| {
+            let mut socket = tungstenite::accept(stream).unwrap();
+            (0..COUNT).for_each(|_| arrived.send(socket.read().unwrap().len()).unwrap());
+        })?;
+        Ok(Flooding { stream, floods: false })
+    });
+    let mut client = builder.build().unwrap();
+    until_state(&mut client, State::Open);
+    // More than a socket buffers, so that it is full again and again.
+    let message = "x".repeat(900_000);
+    let (mut sent, mut read, begun) = (0, 0, Instant::now());
+    while read < COUNT {
+        sent += usize::from(sent < COUNT && client.try_send(message.as_str()).is_ok());
+        client.poll(None);
+        while client.try_recv().is_some() {}
+        read += all.try_iter().inspect(|len| assert_eq!(*len, message.len())).count();
+        assert!(begun.elapsed() < PATIENCE, "{read} of {sent} went out");
+    }
 }

@@ -5,7 +5,8 @@ mod support;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use heartline_blocking::{Cause, Client, EndError, EndReason, Event, HookError, Loss, Received, State, TransportError};
+use heartline_blocking::{Cause, Client, CloseCode, EndError, EndReason, Event, HookError, Loss, Message, Received};
+use heartline_blocking::{State, TransportError};
 use support::*;
 
 /// Polls until the client has ended. All that it received.
@@ -42,9 +43,27 @@ fn a_stop_is_the_cause_of_the_end_in_the_status_and_in_the_last_event() {
     let mut client = server.client().build().unwrap();
     let received = to_the_end(&mut client);
     let stopped = Cause::Stopped(Loss::Close(4403));
-    let Some(Received::Event(Event::Changed { to, cause, .. })) = received.last() else { panic!("{received:?}") };
+    let Some(Received::Event(Event::StateChanged { to, cause, .. })) = received.last() else { panic!("{received:?}") };
     assert_eq!((*to, *cause), (State::Closed, stopped));
     assert_eq!((client.status().state, client.status().cause), (State::Closed, stopped));
+    server.join();
+}
+
+#[test]
+fn a_close_of_ones_own_is_not_called_the_peers() {
+    let server = Server::run(|listener| {
+        let mut socket = accept(&listener);
+        let Message::Close(Some(frame)) = socket.read().unwrap() else { panic!("no close frame") };
+        assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4001, "moving"));
+        _ = socket.flush();
+    });
+    let mut client = server.client().build().unwrap();
+    until_state(&mut client, State::Open);
+    let end = client.close_with(CloseCode::new(4001).unwrap(), "moving", PATIENCE);
+    assert_eq!(end.to_string(), "closed: the peer answered with 4001");
+    let last = std::iter::from_fn(|| client.try_recv()).last();
+    let Some(Received::Event(event)) = last else { panic!("{last:?}") };
+    assert!(event.to_string().ends_with(" -> Closed: the peer answered with 4001"), "{event}");
     server.join();
 }
 

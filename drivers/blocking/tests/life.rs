@@ -111,6 +111,34 @@ fn a_pong_that_cannot_be_written_hides_nothing_that_can_be_read() {
 }
 
 #[test]
+fn a_write_that_fails_ends_the_connection_although_the_peer_says_nothing_more() {
+    let (go, wait) = mpsc::channel::<()>();
+    let server = Server::run(move |listener| {
+        let _silent = accept(&listener);
+        wait.recv().unwrap();
+    });
+    let (address, (streams, dialled)) = (server.address, mpsc::channel());
+    let streams = std::sync::Mutex::new(streams);
+    let client = server.client().heartbeat(HeartbeatMode::Off).connector(move |_| {
+        let stream = TcpStream::connect(address)?;
+        streams.lock().unwrap().send(stream.try_clone()?).unwrap();
+        stream.set_nonblocking(true)?;
+        Ok(heartline_blocking::mio::net::TcpStream::from_std(stream))
+    });
+    let mut client = client.build().unwrap();
+    until_state(&mut client, State::Open);
+    dialled.recv().unwrap().shutdown(std::net::Shutdown::Write).unwrap(); // Reading goes on, and finds nothing.
+    let receipt = client.try_send("lost").unwrap();
+    poll_until(&mut client, "the write failed", |client| client.status().last_ended.is_some());
+    let ended = client.status().last_ended.unwrap();
+    assert_eq!(ended.loss, Loss::Transport(heartline_blocking::TransportError::Io));
+    assert_eq!(client.wait(&receipt, PATIENCE), Some(Outcome::Transmitted), "to the system");
+    go.send(()).unwrap();
+    drop(client);
+    server.join();
+}
+
+#[test]
 fn a_peer_that_swallows_the_dial_or_stalls_the_handshake_holds_up_no_poll() {
     let (done, until_done) = mpsc::channel::<()>();
     let (half, when_half) = mpsc::channel();

@@ -79,6 +79,26 @@ fn a_greeting_comes_before_the_queue_and_what_it_passes_on_is_received_after_it(
 }
 
 #[test]
+fn a_greeting_knows_the_dial_that_led_to_its_connection() {
+    let server = Server::run(|listener| {
+        for known in ["0 false None", "1 true Some(Close(4401))"] {
+            let mut socket = accept(&listener);
+            assert_eq!(text(&mut socket), known);
+            close(&mut socket, 4401);
+        }
+    });
+    let client = server.client().greeting(|link, _| {
+        let dial = link.dial();
+        let known = format!("{} {} {:?}", dial.attempt(), dial.renew(), dial.last_ended().map(|ended| ended.loss));
+        link.send(known)?;
+        Ok(Next::Done)
+    });
+    let mut client = client.build().unwrap();
+    poll_until(&mut client, "the second refusal stops", |client| client.end().is_some());
+    server.join();
+}
+
+#[test]
 fn a_greeting_that_passes_on_more_than_its_buffer_holds_fails_by_name() {
     let server = Server::run(|listener| {
         let mut socket = accept(&listener);
@@ -232,6 +252,24 @@ fn a_close_with_a_final_code_ends_the_client_with_everything_received_before_it(
     assert_eq!(client.end().unwrap().reason, EndReason::Stopped(Cause::Stopped(Loss::Close(4403))));
     assert!(!client.poll(None), "it returns at once, as nothing more comes");
     server.join();
+}
+
+#[test]
+fn a_cancel_counts_although_its_receipt_is_dropped_at_once() {
+    for taken in [false, true] {
+        let server = Server::run(|listener| assert_eq!(text(&mut accept(&listener)), "kept"));
+        let mut client = server.client().configure(|options| options.start_paused = true).build().unwrap();
+        let cancelled = client.try_send("cancelled").unwrap();
+        while taken && cancelled.id().is_none() {
+            client.poll(Duration::ZERO);
+        }
+        cancelled.cancel();
+        drop(cancelled);
+        client.resume();
+        let kept = client.try_send("kept").unwrap();
+        assert_eq!(client.wait(&kept, PATIENCE), Some(Outcome::Transmitted));
+        server.join();
+    }
 }
 
 #[test]

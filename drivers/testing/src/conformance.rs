@@ -106,7 +106,7 @@ pub fn outgoing(delivery: Delivery, message: Tagged) -> Outgoing<Tagged> {
 /// What the suite is told of an event.
 pub fn report(event: Event) -> Report {
     match event {
-        Event::Changed { to, cause, .. } => Report::state(to, cause),
+        Event::StateChanged { to, cause, .. } => Report::state(to, cause),
         Event::Degraded => Report::Event("degraded".into()),
         Event::Recovered => Report::Event("recovered".into()),
         Event::Slept { late_ms } => Report::Event(format!("slept {late_ms}")),

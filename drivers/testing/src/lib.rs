@@ -6,6 +6,7 @@ pub mod cases;
 pub mod conformance;
 pub mod real;
 pub mod server;
+pub mod telemetry;
 
 use std::time::Duration;
 

@@ -19,13 +19,13 @@ use heartline_tungstenite::{Address, Proxies, Request, Tls};
 
 use crate::client::Client;
 use crate::clock::{Clock, Sleep};
-use crate::dial::{Dialer, SocketOptions};
+use crate::dial::Dialer;
 use crate::greeting::Greeting;
 use crate::hooks::{ConnectHook, Dial, GreetingHook, HookFuture, RequestHook, Transport};
 use crate::host::{Running, Tokio};
 use crate::incoming::Incoming;
 
-/// A client to be: see [`Client::builder`].
+/// Configures a client, then starts it: see [`Client::builder`].
 #[must_use = "nothing happens before `spawn` or `run`"]
 pub struct Builder<C: Codec = Frames> {
     url: String,
@@ -263,11 +263,7 @@ impl<C: Codec> Builder<C> {
             tls: self.tls,
             codec: plan.codec,
             max_redirects: options.max_redirects,
-            socket: SocketOptions {
-                keepalive: options.keepalive,
-                user_timeout: options.user_timeout,
-                unsent_low_water: options.unsent_low_water,
-            },
+            socket: options.into(),
         });
         let clock = self.clock.unwrap_or_default();
         let sleep = Sleep::new(&clock);

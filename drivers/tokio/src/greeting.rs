@@ -11,7 +11,7 @@ use heartline_tungstenite::engine;
 use tungstenite::Message;
 
 use crate::client::WeakClient;
-use crate::hooks::{HookFuture, wake};
+use crate::hooks::{Dial, HookFuture, wake};
 
 /// A new connection, for the greeting hook: what is sent here comes before everything that was queued, and what arrives
 /// comes here first.
@@ -22,10 +22,11 @@ use crate::hooks::{HookFuture, wake};
 /// When its connection ends, the hook's future is dropped at its next `await`. A link kept beyond its connection does nothing.
 pub struct Greeting<M = Message, R = Message> {
     room: Arc<Room<M, R>>,
+    dial: Dial,
     client: WeakClient<M>,
 }
 
-/// What a hook asked for failed.
+/// Why a call on a [`Greeting`] failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GreetingError {
@@ -64,8 +65,14 @@ struct Inner<M, R> {
 const UNSENT: usize = 64;
 
 impl<M, R> Greeting<M, R> {
-    pub(crate) fn new(room: Arc<Room<M, R>>, client: WeakClient<M>) -> Self {
-        Self { room, client }
+    pub(crate) fn new(room: Arc<Room<M, R>>, dial: Dial, client: WeakClient<M>) -> Self {
+        Self { room, dial, client }
+    }
+
+    /// The dial that led to this connection: which attempt it was, how the connection before was lost, and whether
+    /// credentials are to be renewed.
+    pub fn dial(&self) -> &Dial {
+        &self.dial
     }
 
     /// The client, without keeping it alive. What [`Client::send`](crate::Client::send) accepts during a greeting is sent

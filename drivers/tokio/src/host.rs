@@ -30,14 +30,19 @@ pub(crate) struct Tokio<C: Codec> {
     pub(crate) looking: Option<HookFuture<()>>,
 }
 
+impl<C: Codec> Tokio<C> {
+    fn with_client(&self, dial: SharedDial) -> Dial {
+        Dial { dial, client: Arc::new(self.client.clone()) }
+    }
+}
+
 impl<C: Codec> Host<C> for Tokio<C> {
     type Wire = Wire;
     type Dialling = HookFuture<Result<Dialled<Wire>, Ended>>;
     type Greeting = GreetingRunning<C::Out, C::In>;
 
     fn dial(&mut self, _: ConnId, dial: SharedDial) -> Self::Dialling {
-        let dial = Dial { dial, client: Arc::new(self.client.clone()) };
-        Box::pin(self.dialer.clone().dial(dial))
+        Box::pin(self.dialer.clone().dial(self.with_client(dial)))
     }
 
     fn poll_dial(
@@ -49,10 +54,10 @@ impl<C: Codec> Host<C> for Tokio<C> {
         dialling.as_mut().poll(cx)
     }
 
-    fn greet(&mut self, _: &Arc<Response>) -> Result<Self::Greeting, HookError> {
+    fn greet(&mut self, dial: SharedDial, _: &Arc<Response>) -> Result<Self::Greeting, HookError> {
         let (messages, bytes) = self.greeting_room;
         let room = Room::new(messages, bytes);
-        let greeting = Greeting::new(room.clone(), self.client.clone());
+        let greeting = Greeting::new(room.clone(), self.with_client(dial), self.client.clone());
         Ok(GreetingRunning { room, hook: self.greeting.as_ref().map(|hook| hook(greeting)) })
     }
 

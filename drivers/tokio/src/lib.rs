@@ -213,7 +213,9 @@
 //!
 //! [`Client::status`] is a `watch` of the state, its cause, the next dial, the round trip, the response's headers, and how
 //! the last connection or dial ended: [`Ended`] has the loss and, as far as they are known, the close frame, the response
-//! and the error. The status is never older than an [`Event`] that arrives. [`Client::stats`] counts.
+//! and the error. The status is never older than an [`Event`] that arrives. So an event says what happened ("TLS failed"), and
+//! `client.status().borrow().last_ended` what was wrong ("invalid peer certificate: UnknownIssuer"). [`Client::stats`] counts.
+//! With the features `tracing` and `metrics` both go to where the rest of the process reports: see [`telemetry`].
 //!
 //! # 7. Pause, replace, end
 //!
@@ -253,42 +255,8 @@
 //!
 //! # All options
 //!
-//! Fields of [`Options`]; those of `session` are [`heartline::Settings`], those of `limits` are [`Limits`].
-//!
-//! | option | default | source |
-//! |---|---|---|
-//! | `session.heartbeat.mode` | ping after 20 s of silence, dead 10 s later | proxies close idle connections after 30 or 60 s |
-//! | `session.heartbeat.slow_after` | 3 s | – |
-//! | `session.heartbeat.late_tolerance` | 5 s | – |
-//! | `session.connect_timeout` | 10 s, request hook included | peers: 4 to 30 s |
-//! | `session.greeting_timeout` | 10 s with a greeting, else none | as `connect_timeout` |
-//! | `session.close_timeout` | 5 s | RFC 6455 §7.1.1 |
-//! | `session.backoff` | 0–5 s, then doubling to 30 s with full jitter | RFC 6455 §7.2.3 |
-//! | `session.min_dial_gap` | 250 ms | – |
-//! | `session.stable_after` | 5 s | reconnecting-websocket |
-//! | `session.max_retries` | no end | – |
-//! | `session.retry` | the [table](RetryPolicy) | RFC 6455 §7.4, IANA, RFC 9110 |
-//! | `session.max_retry_after` | 5 min | – |
-//! | `session.outbox.max_messages`, `max_bytes` | 1,024, 1 MiB | centrifuge's queue per client |
-//! | `session.outbox.overflow` | refuse, so that `send` waits | – |
-//! | `session.outbox.max_connection_messages`, `max_connection_bytes` | 64, 64 KiB | – |
-//! | `session.outbox.ack_window`, `ack_timeout`, `max_losses` | 64, 30 s, 5 | – |
-//! | `limits.max_inbound_message`, `max_inbound_frame` | 64 MiB, 16 MiB | tungstenite |
-//! | `limits.max_outbound_message` | 16 MiB | tungstenite's inbound frame |
-//! | `limits.read_buffer`, `write_buffer` | 32 KiB, 16 KiB | measured |
-//! | `incoming_messages`, `incoming_bytes` | 256, 4 MiB | – |
-//! | `when_full`, `max_stall` | wait, 30 s, then close with 1008 and dial again | RFC 6455 §7.4.1 |
-//! | `greeting_messages`, `greeting_bytes` | 64, 1 MiB | – |
-//! | `drain_timeout` | 5 s | as `close_timeout` |
-//! | `max_connection_age` | none | – |
-//! | `max_redirects` | 0: a redirect stops | RFC 6455 §4.1 |
-//! | `start_paused`, `stay_when_stopped` | no, no | – |
-//! | `keepalive` | 30 s | socket(7) |
-//! | `user_timeout` | 60 s (Linux, Android) | RFC 5482 |
-//! | `unsent_low_water` | 128 KiB (Linux, Android) | tcp(7) |
-//! | `seed`, `first_id` | drawn, 1 | – |
-//!
-//! Beside these the [`Builder`] takes the hooks, [`Tls`], [proxies](Builder::proxy) (none), a [`connector`](Builder::connector) for other streams than TCP, a
+//! [`Options`] has a table of them, with defaults and where these come from. Beside these the [`Builder`] takes the hooks,
+//! [`Tls`], [proxies](Builder::proxy) (none), a [`connector`](Builder::connector) for other streams than TCP, a
 //! [`shutdown`](Builder::shutdown) signal and a [`Clock`]. Several addresses of a host are tried 250 ms apart, both families in turns (RFC 8305).
 //!
 //! # Features
@@ -302,6 +270,8 @@
 //! | `rustls-tls` | `wss` by rustls, with a configuration or roots of your own |
 //! | `native-tls`, `native-tls-vendored` | `wss` by the platform's TLS |
 //! | `json` | the codec `Json` |
+//! | `tracing` | a span for each connection, and events: [`telemetry`] |
+//! | `metrics` | counters, gauges and round trips by the facade: [`telemetry`] |
 //!
 //! # Not supported
 //!
@@ -342,7 +312,8 @@ pub use heartline_tungstenite::client::{
 pub use heartline_tungstenite::codec::CodecError;
 pub use heartline_tungstenite::ended::{Close, EndError, HookFailure};
 pub use heartline_tungstenite::{
-    Address, Codec, Ended, Limits, Proxies, Proxy, Request, RequestError, Response, Tls, codec, proxy, tls, tungstenite,
+    Address, Codec, Ended, Limits, Proxies, Proxy, Request, RequestError, Response, Tls, codec, proxy, telemetry, tls,
+    tungstenite,
 };
 pub use hooks::{Dial, Transport};
 pub use incoming::Incoming;

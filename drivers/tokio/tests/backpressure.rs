@@ -99,8 +99,9 @@ async fn what_was_read_of_a_peer_that_died_during_the_stall_arrives_before_its_e
     for number in 0..10 {
         assert_eq!(next_text(&mut incoming).await, Some(format!("{number:03}")));
     }
-    let Some(Received::Event(Event::Changed { to: State::Waiting, cause: Cause::Lost(Loss::Transport(_)), .. })) =
-        incoming.next().await
+    let Some(Received::Event(Event::StateChanged {
+        to: State::Waiting, cause: Cause::Lost(Loss::Transport(_)), ..
+    })) = incoming.next().await
     else {
         panic!("the end comes behind the messages")
     };
@@ -341,4 +342,32 @@ async fn an_incoming_that_was_dropped_discards_and_the_session_lives_on() {
     tokio::time::sleep(SECOND).await;
     let stats = client.stats();
     assert_eq!((stats.received, stats.discarded), (10, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_greetings_leave_to_a_consumer_that_reads_nothing_is_bounded_over_all_connections() {
+    const CONNECTIONS: u64 = 20;
+    let (builder, mut network) = client(4096);
+    let builder = narrow(builder).configure(|options| options.greeting_messages = 4).greeting(|mut link| async move {
+        link.until(|message| message.to_string() == "welcome").await?;
+        Ok(())
+    });
+    let (client, mut incoming) = builder.spawn().expect("valid");
+    for _ in 0..CONNECTIONS {
+        let mut peer = network.accept().await;
+        for text in ["a", "b", "c", "welcome"] {
+            say(&mut peer, text).await;
+        }
+        until(&client, State::Open).await;
+        drop(peer);
+        client.reconnect();
+    }
+    client.close(std::time::Duration::ZERO).await;
+    let mut kept = 0;
+    while incoming.next_message().await.is_some() {
+        kept += 1;
+    }
+    // One in the queue, and no more behind it than one greeting may leave.
+    assert!((3..=1 + 4).contains(&kept), "{kept}");
+    assert_eq!(client.stats().discarded, 3 * CONNECTIONS - kept);
 }

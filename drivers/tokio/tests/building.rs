@@ -5,11 +5,11 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use futures_util::StreamExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use heartline_tokio::codec::{Binary, Text};
 use heartline_tokio::tungstenite::{Bytes, Utf8Bytes};
 use heartline_tokio::{BuildError, Client, Incoming, Message, Outcome, Outgoing, Receipt, State};
-use support::{Network, Plain, SECOND, client, heard, until};
+use support::{Network, Plain, SECOND, client, close, heard, until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 #[test]
@@ -115,6 +115,24 @@ async fn hooks_reach_the_client_and_share_state_with_the_program() {
     drop(app.client);
     while peer.next().await.is_some_and(|frame| frame.is_ok()) {}
     while app.incoming.next().await.is_some() {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_greeting_knows_the_dial_that_led_to_its_connection() {
+    let (builder, mut network) = client(4096);
+    let (_client, _incoming) = builder
+        .greeting(|mut link| async move {
+            let dial = link.dial();
+            let known = format!("{} {} {:?}", dial.attempt(), dial.renew(), dial.last_ended().map(|ended| ended.loss));
+            Ok(link.send(known).await?)
+        })
+        .spawn()
+        .expect("valid");
+    for known in ["0 false None", "1 true Some(Close(4401))"] {
+        let mut peer = network.accept().await;
+        assert_eq!(heard(&mut peer).await.as_deref(), Some(known));
+        peer.send(close(4401)).await.expect("a client that reads");
+    }
 }
 
 #[tokio::test(start_paused = true)]

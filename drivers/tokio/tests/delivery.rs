@@ -2,11 +2,16 @@
 
 mod support;
 
+use std::future::Future as _;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
 use futures_util::SinkExt as _;
 use heartline_tokio::codec::{Codec, CodecError, Item, Items, Transmission};
 use heartline_tokio::heartline::MessageId;
 use heartline_tokio::heartline::message::Reason;
-use heartline_tokio::{Message, Outcome, Outgoing, State};
+use heartline_tokio::heartline::outbox::OutboxConfig;
+use heartline_tokio::{Client, Message, Outcome, Outgoing, State};
 use support::{SECOND, client, heard, next_text, say, until};
 
 /// Lines with the id of the message, acknowledged by `ok ID`, or `upto ID` for all up to one.
@@ -181,6 +186,24 @@ async fn a_receipt_can_cancel_its_message() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancel_counts_although_its_receipt_is_dropped_at_once() {
+    for taken in [false, true] {
+        let (builder, mut network) = client(4096);
+        let (client, _incoming) = builder.configure(|options| options.start_paused = true).spawn().expect("valid");
+        let cancelled = client.send("cancelled").await.expect("accepted");
+        while taken && cancelled.id().is_none() {
+            tokio::task::yield_now().await;
+        }
+        cancelled.cancel();
+        drop(cancelled);
+        client.resume();
+        let mut peer = network.accept().await;
+        client.send("kept").await.expect("accepted");
+        assert_eq!(heard(&mut peer).await.as_deref(), Some("kept"), "taken by the driver: {taken}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_for_this_connection_is_refused_without_one_and_returned_when_it_ends() {
     let (builder, mut network) = client(64);
     let (client, _incoming) = builder.spawn().expect("valid");
@@ -234,4 +257,44 @@ async fn a_peer_that_provokes_answers_and_does_not_take_them_is_no_longer_listen
     assert_eq!(client.status().borrow().cause, Cause::Lost(Loss::HeartbeatTimeout));
     assert!(client.stats().bytes_in < 20_000, "{:?}", client.stats());
     flood.await.expect("no panic");
+}
+
+/// A task that looks at the client when it is dropped, as one does that holds a receipt.
+struct Looking(Client<Message>);
+
+impl std::task::Wake for Looking {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.0.stats();
+    }
+}
+
+/// Polls it in one task, then in another, then drops it.
+fn passes_on(client: &Client<Message>, mut polled: impl FnMut(&mut Context<'_>)) {
+    for _ in 0..2 {
+        let waker = Waker::from(Arc::new(Looking(client.clone())));
+        polled(&mut Context::from_waker(&waker));
+    }
+}
+
+#[test]
+fn a_task_that_is_dropped_where_another_takes_its_place_may_use_the_client() {
+    let (done, over) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let outbox = OutboxConfig { max_messages: 1, ack_window: 1, ..OutboxConfig::default() };
+        let (client, mut incoming, _run) = client(4096).0.outbox(outbox).run().expect("valid");
+        let mut receipt = Box::pin(client.try_send("queued").expect("room"));
+        passes_on(&client, |cx| assert!(receipt.as_mut().poll(cx).is_pending()));
+        drop(receipt);
+        let mut waits = Box::pin(client.send("no room"));
+        passes_on(&client, |cx| assert!(waits.as_mut().poll(cx).is_pending()));
+        drop(waits);
+        passes_on(&client, |cx| assert!(incoming.poll_received(cx).is_pending()));
+        drop(incoming);
+        done.send(()).expect("the test waits");
+    });
+    over.recv_timeout(std::time::Duration::from_secs(20)).expect("no lock is waited for by who holds it");
 }

@@ -72,7 +72,9 @@ async fn the_last_event_and_the_status_say_why_the_policy_stopped() {
         let mut peer = network.accept().await;
         until(&client, State::Open).await;
         peer.send(close(code)).await.expect("a client that reads");
-        let Some(Event::Changed { to, cause: last, .. }) = last_event(&mut incoming).await else { panic!("an event") };
+        let Some(Event::StateChanged { to, cause: last, .. }) = last_event(&mut incoming).await else {
+            panic!("an event")
+        };
         assert_eq!((to, last), (State::Closed, cause));
         assert_eq!(end(&client).await.reason, EndReason::Stopped(cause));
         assert_eq!((client.status().borrow().state, client.status().borrow().cause), (State::Closed, cause));
@@ -88,6 +90,21 @@ async fn a_request_that_can_never_be_sent_stops_although_the_hook_uses_the_quest
     assert_eq!(end(&client).await.reason, EndReason::Stopped(Cause::Stopped(loss)));
     let ended = client.status().borrow().last_ended.clone().expect("an end");
     assert_eq!(ended.error.as_ref().expect("an error").to_string(), "the header \"no header\" is invalid");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_can_never_be_sent_stops_although_the_applications_own_error_wraps_it() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("no request")]
+    struct Mine(#[source] heartline_tokio::RequestError);
+
+    let (builder, _network) = client(4096);
+    let builder = builder.request(|dial| async move { Ok(dial.request()?.header("no header", "x").map_err(Mine)?) });
+    let (client, _incoming) = builder.spawn().expect("valid");
+    let loss = Loss::Transport(TransportError::Address);
+    assert_eq!(end(&client).await.reason, EndReason::Stopped(Cause::Stopped(loss)));
+    let ended = client.status().borrow().last_ended.clone().expect("an end");
+    assert_eq!(ended.error.as_ref().expect("an error").to_string(), "a hook failed: no request");
 }
 
 // ---- the session's own timeouts ------------------------------------------------------------
@@ -167,7 +184,7 @@ async fn a_status_is_never_older_than_the_event_that_arrives() {
     let seen = status.clone();
     let (client, run) = builder
         .run_with(move |received| {
-            let Received::Event(Event::Changed { to, .. }) = received else { return };
+            let Received::Event(Event::StateChanged { to, .. }) = received else { return };
             let status = seen.lock().expect("not poisoned");
             let status: &tokio::sync::watch::Receiver<heartline_tokio::Status> = status.as_ref().expect("it is set");
             _ = events.send((to, status.borrow().state));

@@ -82,17 +82,24 @@ async fn a_peer_that_is_silent_is_found_dead_in_the_detection_time() {
 struct HalfGone {
     stream: DuplexStream,
     broken: Arc<AtomicBool>,
+    /// Reading comes to the end as soon as a write has failed.
+    ends: bool,
+    failed: bool,
 }
 
 impl AsyncRead for HalfGone {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        match self.ends && self.failed {
+            true => Poll::Ready(Ok(())),
+            false => Pin::new(&mut self.stream).poll_read(cx, buf),
+        }
     }
 }
 
 impl AsyncWrite for HalfGone {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.broken.load(Ordering::Relaxed) {
+        self.failed = self.broken.load(Ordering::Relaxed);
+        match self.failed {
             true => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
             false => Pin::new(&mut self.stream).poll_write(cx, buf),
         }
@@ -116,7 +123,7 @@ async fn a_failing_pong_hides_neither_messages_nor_the_final_close_code() {
         let (stream, theirs) = tokio::io::duplex(65_536);
         dials.send(theirs).expect("the test goes on");
         let broken = breaks.clone();
-        async move { Ok(HalfGone { stream, broken }) }
+        async move { Ok(HalfGone { stream, broken, ends: false, failed: false }) }
     });
     let (client, mut incoming) = builder.spawn().expect("valid");
     let mut peer = accept_async(network.recv().await.expect("a dial")).await.expect("a handshake");
@@ -137,7 +144,13 @@ async fn a_failing_pong_hides_neither_messages_nor_the_final_close_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_fails_ends_the_connection_when_nothing_is_left_to_read() {
+async fn a_write_that_fails_ends_the_connection_when_nothing_is_left_to_read_and_says_why() {
+    fails(false).await;
+    // The system tells an error once, and then the end.
+    fails(true).await;
+}
+
+async fn fails(ends: bool) {
     let broken = Arc::new(AtomicBool::new(false));
     let (dials, mut network) = unbounded_channel();
     let breaks = broken.clone();
@@ -145,7 +158,7 @@ async fn a_write_that_fails_ends_the_connection_when_nothing_is_left_to_read() {
         let (stream, theirs) = tokio::io::duplex(65_536);
         dials.send(theirs).expect("the test goes on");
         let broken = breaks.clone();
-        async move { Ok(HalfGone { stream, broken }) }
+        async move { Ok(HalfGone { stream, broken, ends, failed: false }) }
     });
     let (client, _incoming) = builder.spawn().expect("valid");
     let _peer = accept_async(network.recv().await.expect("a dial")).await.expect("a handshake");

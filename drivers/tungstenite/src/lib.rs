@@ -14,7 +14,8 @@
 //! 6. [`clock`]: time that goes on while the computer sleeps.
 //! 7. [`ended`]: an error or a close frame becomes the [`Loss`](heartline::Loss) to report, with what else is known.
 //!
-//! What a client is told and tells is in [`client`], the same in every driver.
+//! What a client is told and tells is in [`client`], the same in every driver; what it tells to logs and dashboards, in
+//! [`telemetry`].
 //!
 //! ```
 //! use heartline_tungstenite::{Limits, Request};
@@ -43,6 +44,7 @@
 //! | `rustls-tls` | `wss` by rustls, with a configuration or roots of the application's own |
 //! | `native-tls`, `native-tls-vendored` | `wss` by the platform's TLS, or by an OpenSSL that is compiled along |
 //! | `json` | the codec [`Json`](codec) |
+//! | `tracing`, `metrics` | what a client [tells of itself](telemetry) |
 //!
 //! # Not supported
 //!
@@ -69,6 +71,9 @@ pub mod codec;
 pub mod ended;
 
 pub mod client;
+
+#[doc = include_str!("telemetry.md")]
+pub mod telemetry {}
 
 #[doc(hidden)]
 pub mod engine;

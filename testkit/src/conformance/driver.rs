@@ -37,7 +37,10 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts the process and waits for its `hello`.
     pub(super) fn start(command: &mut Process, patience: Duration) -> Result<Self, Failure> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.map_err(|error| {
+            Failure::new(format!("{} cannot be started: {error}", command.get_program().to_string_lossy()))
+        })?;
         let input = Box::new(child.stdin.take().expect("its input is piped"));
         let mut output = BufReader::new(child.stdout.take().expect("its output is piped"));
         let (sender, lines) = sync_channel(MOST_WAITING);

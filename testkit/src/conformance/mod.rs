@@ -12,8 +12,8 @@
 //! suite.run(|case| eprintln!("{}: {:?}", case.name, case.verdict)).assert_passed();
 //! ```
 //!
-//! or, without any Rust, `heartline-conformance node adapter.mjs`. An adapter in Rust needs only what [`adapter`] does not
-//! do for it.
+//! or, without any Rust, `heartline-conformance node adapter.mjs`. In Rust, [`adapter`] reads the commands and writes the reports.
+//! What drivers fail most, and what passes it, is in the repository's `docs/driver.md`.
 //!
 //! A case passes, fails, or is *not applicable*, because the driver lacks an [`Ability`] that the case needs. Nothing is skipped in
 //! silence: the report lists those cases with what is lacking. Each case also ends with the same questions: does the session
@@ -26,15 +26,15 @@
 //!
 //! Version 1. Both directions: UTF-8, one line each, ended by `\n`, words separated by one space. `TEXT` is the rest of the
 //! line, with `\\` for a backslash, `\n` for a line feed and `\r` for a carriage return. Times are whole milliseconds. `TAG` is a
-//! number by which the suite names a message. No line is longer than 1 MiB. The standard error is nobody's business.
+//! number by which the suite names a message. No line is longer than 1 MiB. The suite does not read the standard error.
 //!
 //! ## Commands: from the suite to the driver
 //!
 //! | command | meaning |
 //! |---|---|
 //! | `set heartbeat off` | before `connect`: nothing is pinged, silence proves nothing |
-//! | `set heartbeat idle INTERVAL TIMEOUT` | ping after so much silence; dead without an answer after so much more |
-//! | `set heartbeat listen TIMEOUT` | never ping; dead after so much silence |
+//! | `set heartbeat idle INTERVAL TIMEOUT` | ping after INTERVAL without a sign of life; dead without an answer TIMEOUT later |
+//! | `set heartbeat listen TIMEOUT` | never ping; dead after TIMEOUT without a sign of life |
 //! | `set late-tolerance MS` | how late a timer is taken for a suspended process |
 //! | `set connect-timeout MS` | how long a dial may take, from the name's resolution to the end of the handshake |
 //! | `set close-timeout MS` | how long the answer to a close frame may take |
@@ -43,11 +43,11 @@
 //! | `set max-inbound BYTES` | a longer message ends the connection |
 //! | `connect URL` | connect, and stay connected. Comes once |
 //! | `send TAG DELIVERY TEXT` | send this text message. `DELIVERY` is `at-most-once`, `at-least-once` or `this-connection` |
-//! | `fill TAG DELIVERY BYTES` | send a text of so many bytes: the tag, a space, and `x` for the rest |
+//! | `fill TAG DELIVERY BYTES` | send a text of BYTES bytes: the tag, a space, and `x` for the rest |
 //! | `acked TAG` | the server has acknowledged this message |
-//! | `slow MS` | from now on the application takes so long over each message |
+//! | `slow MS` | from now on the application takes MS over each message |
 //! | `pause`, `resume` | the application takes no messages, and takes them again |
-//! | `close MS` | close the session, with so much time to send the rest |
+//! | `close MS` | close the session, with MS to send the rest |
 //! | `quit` | end the process. So does the end of the input |
 //!
 //! A command is obeyed in its turn, but none waits for the one before it: while a `send` waits for room, `close` is heard.

@@ -3,148 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::ops::Deref;
-use std::time::Duration;
 
 use heartline::loss::TransportError;
 use heartline::message::Refused;
 use heartline::{Action, Config, ConnId, Event, Input, Loss, MessageId, Outcome, Outgoing, Session, Timestamp};
 
+use super::app::{App, Context, Dial, Ended};
 use super::network::{Content, Direction, Frame, HostId, LinkId, Network, Request};
-
-/// What [`Action::Connect`] says of a dial.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Dial {
-    /// The name of the connection.
-    pub conn: ConnId,
-    /// Which retry this is; 0 if it is not one.
-    pub attempt: u32,
-    /// How the connection before it was lost.
-    pub last_loss: Option<Loss>,
-    /// Whether to use new credentials.
-    pub renew: bool,
-}
-
-/// How a connection or a dial ended, as the driver sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Ended {
-    /// How it ended, in the session's words.
-    pub loss: Loss,
-    /// How long the server asked to stay away.
-    pub retry_after: Option<Duration>,
-}
-
-/// The application of a host. What it leaves out does what a plain driver does.
-pub trait App<M> {
-    /// What to dial, or why that fails at once, as a URL does that is none.
-    ///
-    /// # Errors
-    /// The loss to report for this dial.
-    fn request(&mut self, context: &mut Context<'_, M>, dial: &Dial) -> Result<Request, Loss>;
-
-    /// What a ping is: one of the protocol, or a message.
-    fn ping(&mut self, token: u32) -> Frame<M> {
-        Frame::Ping(token)
-    }
-
-    /// What a message means to the session: a message, an answer to a ping, an acknowledgement.
-    fn decode(&mut self, conn: ConnId, message: M) -> Vec<Input<M>> {
-        vec![Input::Message { conn, message }]
-    }
-
-    /// What the end of a connection means to the session.
-    fn ended(&mut self, conn: ConnId, ended: Ended) -> Input<M> {
-        Input::Closed { conn, loss: ended.loss, retry_after: ended.retry_after }
-    }
-
-    /// A delivery, an event, a scheduled dial or an outcome. What it sends is sent before anything queued.
-    fn on_action(&mut self, _context: &mut Context<'_, M>, _action: &Action<M>) {}
-}
-
-impl<M, A: App<M> + ?Sized> App<M> for Box<A> {
-    fn request(&mut self, context: &mut Context<'_, M>, dial: &Dial) -> Result<Request, Loss> {
-        (**self).request(context, dial)
-    }
-
-    fn ping(&mut self, token: u32) -> Frame<M> {
-        (**self).ping(token)
-    }
-
-    fn decode(&mut self, conn: ConnId, message: M) -> Vec<Input<M>> {
-        (**self).decode(conn, message)
-    }
-
-    fn ended(&mut self, conn: ConnId, ended: Ended) -> Input<M> {
-        (**self).ended(conn, ended)
-    }
-
-    fn on_action(&mut self, context: &mut Context<'_, M>, action: &Action<M>) {
-        (**self).on_action(context, action);
-    }
-}
-
-/// An application that dials one server.
-pub struct Dialling<F> {
-    host: String,
-    act: F,
-}
-
-type Idle<M> = fn(&mut Context<'_, M>, &Action<M>);
-
-/// An application that dials `/` at this server and does nothing else, until [`Dialling::acting`] says what.
-pub fn dialling<M>(host: impl Into<String>) -> Dialling<Idle<M>> {
-    Dialling { host: host.into(), act: |_, _| {} }
-}
-
-impl<F> Dialling<F> {
-    /// The same, and `act` is called with every delivery, event, scheduled dial and outcome.
-    pub fn acting<M, G: FnMut(&mut Context<'_, M>, &Action<M>)>(self, act: G) -> Dialling<G> {
-        Dialling { host: self.host, act }
-    }
-}
-
-impl<M, F: FnMut(&mut Context<'_, M>, &Action<M>)> App<M> for Dialling<F> {
-    fn request(&mut self, _context: &mut Context<'_, M>, _dial: &Dial) -> Result<Request, Loss> {
-        Ok(Request::to(&self.host))
-    }
-
-    fn on_action(&mut self, context: &mut Context<'_, M>, action: &Action<M>) {
-        (self.act)(context, action);
-    }
-}
-
-/// An application's hand on its session.
-pub struct Context<'a, M> {
-    now: Timestamp,
-    session: &'a mut Session<M>,
-    inputs: &'a mut VecDeque<Input<M>>,
-}
-
-impl<M> Context<'_, M> {
-    /// The time.
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// The session, to look at.
-    pub fn session(&self) -> &Session<M> {
-        self.session
-    }
-
-    /// Sends a message.
-    ///
-    /// # Errors
-    /// As [`Session::send`].
-    pub fn send(&mut self, outgoing: Outgoing<M>) -> Result<MessageId, Refused<M>> {
-        self.session.send(self.now, outgoing)
-    }
-
-    /// Hands the session an input, once the actions of this step are carried out.
-    pub fn input(&mut self, input: Input<M>) {
-        self.inputs.push_back(input);
-    }
-}
 
 /// A session with its application and everything it did. What the session shows is reached by `Deref`.
 pub struct Host<M> {
@@ -264,7 +129,8 @@ impl<M: Clone> Host<M> {
         let mut any = false;
         while network.links[link.0].in_flight < network.room {
             let Some(transmit) = self.session.transmit(network.now) else { break };
-            let (id, message) = (transmit.id, transmit.message.clone());
+            let app = self.app.as_mut().expect("no call into the application transmits");
+            let (id, message) = (transmit.id, app.encode(&transmit));
             self.session.sent(network.now, id);
             self.write(network, link, Frame::Message(message));
             any = true;

@@ -54,6 +54,7 @@
 //! [`TimedOut`] tells the state of every host and what each did last. All the traces are there: [`Host::journal`], [`Host::written`],
 //! [`Server::journal`].
 
+mod app;
 mod host;
 mod network;
 mod random;
@@ -61,7 +62,8 @@ mod seeds;
 mod server;
 mod simulation;
 
-pub use host::{App, Context, Dial, Dialling, Ended, Host, dialling};
+pub use app::{App, Context, Dial, Dialling, Ended, dialling};
+pub use host::Host;
 pub use network::{Frame, HostId, LinkId, Request, ServerId};
 pub use random::Random;
 pub use seeds::{SEED, SEEDS, seeds};

@@ -8,7 +8,7 @@ use heartline::{Loss, Timestamp};
 use super::network::{Content, Direction, Due, Frame, Link, LinkId, Network, Request, ServerId};
 use super::random::Random;
 
-/// What a server meets.
+/// What happened to a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Happening<M> {
@@ -147,7 +147,7 @@ impl<M> Server<M> {
     }
 }
 
-/// A server's hand on the network.
+/// What a server can do on the network.
 pub struct Wire<'a, M> {
     pub(super) network: &'a mut Network<M>,
     pub(super) server: ServerId,
@@ -250,7 +250,7 @@ impl<M> Wire<'_, M> {
         self.state().silent = silent;
     }
 
-    /// Sets a timer: [`Happening::Timer`] with this name after so long.
+    /// Sets a timer: [`Happening::Timer`] with this name when `wait` is over.
     pub fn after(&mut self, wait: Duration, name: u64) {
         let (at, server) = (self.network.now.saturating_add(wait), self.server);
         self.network.at(at, Due::PeerTimer { server, name });

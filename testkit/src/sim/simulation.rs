@@ -10,7 +10,8 @@ use std::time::Duration;
 use heartline::message::Refused;
 use heartline::{Config, Input, MessageId, Outgoing, Timestamp};
 
-use super::host::{App, Host};
+use super::app::App;
+use super::host::Host;
 use super::network::{Content, Direction, Due, Frame, HostId, LinkId, Network, ServerId};
 use super::random::Random;
 use super::server::{Happening, Peer, Server, Waiting, WaitingContent, Wire};
@@ -163,12 +164,12 @@ impl<M: Clone + Debug + 'static> Sim<M> {
         self.hosts[host.0].run(&mut self.network, Some(input));
     }
 
-    /// A server's hand on the network: to send of its own accord, to change how it behaves.
+    /// Acts as this server, outside of its script: to send of its own accord, to change how it behaves.
     pub fn wire(&mut self, server: ServerId) -> Wire<'_, M> {
         Wire { network: &mut self.network, server }
     }
 
-    /// Something to do after so long.
+    /// Calls `plan` when `wait` is over.
     pub fn after(&mut self, wait: Duration, plan: impl FnOnce(&mut Self) + 'static) {
         self.planned += 1;
         self.plans.insert(self.planned, Box::new(plan));
@@ -283,7 +284,7 @@ impl<M: Clone + Debug + 'static> Sim<M> {
 
 /// How time passes.
 impl<M: Clone + Debug + 'static> Sim<M> {
-    /// Lets so much time pass.
+    /// Lets this much time pass.
     ///
     /// # Panics
     /// If a million things happen within one moment: then somebody does not let time pass.
@@ -296,7 +297,7 @@ impl<M: Clone + Debug + 'static> Sim<M> {
     /// Lets time pass until `reached`, which is asked after everything that happens, and gives the moment.
     ///
     /// # Errors
-    /// If it does not come within so much time, which has then passed.
+    /// If that does not happen within this time, which has then passed.
     ///
     /// # Panics
     /// As [`run_for`](Self::run_for).

@@ -106,7 +106,7 @@ fn attend(mut client: Client<Texts>, page: &Mutex<Page>) {
         let (now, mut notices) = (Timestamp::ORIGIN, Vec::new());
         match received {
             Received::Message(text) => notices.push(Notice::Text(text)),
-            Received::Event(heartline_blocking::Event::Changed { from, to, cause, .. }) => {
+            Received::Event(heartline_blocking::Event::StateChanged { from, to, cause, .. }) => {
                 notices.push(Notice::Event(Event::StateChanged { from, to, cause }));
                 if to == State::Waiting {
                     notices.push(Notice::Retry { attempt: 1, at: now, cause });

@@ -94,7 +94,7 @@ fn outline(driver: &Driver, from: usize) -> Vec<String> {
         match answer {
             Answer::Actions(actions) => actions.iter().map(|action| outline_of(action, now) + ", ").collect(),
             Answer::Send(sent) => format!("{:?}", sent.as_ref().map(drop).map_err(|refused| refused.reason)),
-            Answer::Transmit(lent) => format!("{:?}", lent.map(|(_, _, redelivery)| redelivery)),
+            Answer::Transmit(lent) => format!("{:?}", lent.map(|(_, _, _, redelivery)| redelivery)),
             other => format!("{other:?}"),
         }
     });

@@ -24,7 +24,7 @@ fn serve(url: String, mut load: Load) -> Outcome {
                         client.try_send(Outgoing::at_most_once(Message::Binary(answer)))?;
                     }
                 }
-                Received::Event(Event::Changed { to: State::Open, .. }) => {
+                Received::Event(Event::StateChanged { to: State::Open, .. }) => {
                     for message in load.opening() {
                         client.try_send(Outgoing::at_most_once(Message::Binary(message)))?;
                     }

@@ -19,7 +19,7 @@ fn builder(url: String) -> Builder {
 fn answers(load: &mut Load, received: Received) -> Result<Option<Bytes>, Vec<Bytes>> {
     match received {
         Received::Message(Message::Binary(payload)) => Ok(load.take(&payload)),
-        Received::Event(Event::Changed { to: State::Open, .. }) => Err(load.opening()),
+        Received::Event(Event::StateChanged { to: State::Open, .. }) => Err(load.opening()),
         _ => Ok(None),
     }
 }

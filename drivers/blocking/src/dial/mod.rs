@@ -3,21 +3,16 @@
 mod prepare;
 mod race;
 
-use std::io;
-use std::time::Duration;
-
 use heartline::loss::TransportError;
-use heartline::{ConnId, Loss, Timestamp};
+use heartline::{ConnId, Timestamp};
 use heartline_tungstenite::client::Dial;
-use heartline_tungstenite::ended::EndError;
-use heartline_tungstenite::engine::{Dialled, redirected};
+use heartline_tungstenite::engine::{Buffered, Dialled, SockRef, SocketOptions, redirected};
 use heartline_tungstenite::proxy::Handshake;
 #[cfg(any(feature = "rustls-tls", feature = "native-tls"))]
 use heartline_tungstenite::tls::Connector;
 use heartline_tungstenite::tls::TlsError;
 use heartline_tungstenite::{Ended, Request};
 use mio::event::Event;
-use mio::net::TcpStream;
 use tungstenite::handshake::client::{ClientHandshake, Response as HttpResponse};
 use tungstenite::handshake::{HandshakeError, MidHandshake};
 use tungstenite::protocol::WebSocketConfig;
@@ -36,14 +31,6 @@ pub(crate) struct Dialer {
     pub(crate) socket: SocketOptions,
     pub(crate) max_redirects: u32,
     pub(crate) thread: DialThread,
-}
-
-/// What is asked of the operating system for each TCP connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SocketOptions {
-    pub(crate) keepalive: Option<Duration>,
-    pub(crate) user_timeout: Option<Duration>,
-    pub(crate) unsent_low_water: Option<u32>,
 }
 
 /// A dial under way. Dropping it ends it.
@@ -66,7 +53,7 @@ enum Stage {
     Rustls(Box<crate::wire::Rustls>),
     #[cfg(feature = "native-tls")]
     Native(Box<native_tls::MidHandshakeTlsStream<Meter>>),
-    Upgrading(Box<MidHandshake<ClientHandshake<Wire>>>),
+    Upgrading(Box<MidHandshake<ClientHandshake<Buffered<Wire>>>>),
     Over,
 }
 
@@ -113,7 +100,7 @@ impl Dialling {
             Stage::Rustls(stream) => _ = stream.meter().woken(event),
             #[cfg(feature = "native-tls")]
             Stage::Native(handshake) => _ = handshake.get_mut().woken(event),
-            Stage::Upgrading(handshake) => _ = handshake.get_mut().get_mut().meter().woken(event),
+            Stage::Upgrading(handshake) => _ = handshake.get_mut().get_mut().get_mut().meter().woken(event),
         }
     }
 
@@ -168,9 +155,12 @@ impl Dialling {
             Stage::Prepared(outcome) => self.connect(*outcome, dialer, poller),
             Stage::Connecting(mut race) => match race.advance(poller, now) {
                 None => Ok(Step::Wait(Stage::Connecting(race))),
-                Some(Err(error)) => Err(explained(TransportError::Connect, &error).into()),
+                Some(Err(error)) => Err(Ended::by_io(TransportError::Connect, &error).into()),
                 Some(Ok((stream, token))) => {
-                    dialer.socket.apply(&stream).map_err(|error| explained(TransportError::Io, &error))?;
+                    dialer
+                        .socket
+                        .apply(&SockRef::from(&stream))
+                        .map_err(|error| Ended::by_io(TransportError::Io, &error))?;
                     self.connected(Meter::tcp(stream, token), dialer)
                 }
             },
@@ -198,7 +188,7 @@ impl Dialling {
             Route::Addresses(addresses) => Ok(Step::Next(Stage::Connecting(Attempts::new(addresses)))),
             Route::Stream(mut stream) => {
                 let token = poller.register(&mut *stream);
-                let token = token.map_err(|error| explained(TransportError::Connect, &error))?;
+                let token = token.map_err(|error| Ended::by_io(TransportError::Connect, &error))?;
                 self.connected(Meter::other(stream, token), dialer)
             }
         }
@@ -274,16 +264,17 @@ impl Dialling {
     /// The opening handshake of RFC 6455 §4.1.
     fn upgrade(&mut self, wire: Wire, dialer: &Dialer) -> Result<Step, Failure> {
         let Some(plan) = self.plan.take() else { return Ok(Step::Wait(Stage::Over)) };
-        upgraded(client::client_with_config(plan.http, wire, Some(dialer.codec)))
+        let (wire, config) = Buffered::new(wire, dialer.codec);
+        upgraded(client::client_with_config(plan.http, wire, Some(config)))
     }
 }
 
-type Upgraded = Result<(WebSocket<Wire>, HttpResponse), HandshakeError<ClientHandshake<Wire>>>;
+type Upgraded = Result<(WebSocket<Buffered<Wire>>, HttpResponse), HandshakeError<ClientHandshake<Buffered<Wire>>>>;
 
 fn upgraded(result: Upgraded) -> Result<Step, Failure> {
     match result {
         Ok((mut socket, response)) => {
-            socket.get_mut().meter().open();
+            socket.get_mut().get_mut().meter().open();
             Ok(Step::Open(Box::new(Dialled { socket, response: response.into() })))
         }
         Err(HandshakeError::Interrupted(handshake)) => Ok(Step::Wait(Stage::Upgrading(Box::new(handshake)))),
@@ -291,35 +282,7 @@ fn upgraded(result: Upgraded) -> Result<Step, Failure> {
     }
 }
 
-impl SocketOptions {
-    fn apply(self, stream: &TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let socket = socket2::SockRef::from(stream);
-        if let Some(idle) = self.keepalive {
-            let keepalive = socket2::TcpKeepalive::new().with_time(idle).with_interval(idle);
-            socket.set_tcp_keepalive(&keepalive)?;
-        }
-        // What the system does not know it cannot refuse: these are improvements, not conditions.
-        #[cfg(any(target_os = "android", target_os = "linux"))]
-        {
-            if self.user_timeout.is_some() {
-                _ = socket.set_tcp_user_timeout(self.user_timeout);
-            }
-            if let Some(bytes) = self.unsent_low_water {
-                _ = socket.set_tcp_notsent_lowat(bytes);
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(feature = "rustls-tls")]
-fn is_slow(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
-}
-
-fn explained(loss: TransportError, error: &io::Error) -> Ended {
-    let mut ended = Ended::from(Loss::Transport(loss));
-    ended.error = Some(EndError::Io { kind: error.kind(), reason: error.to_string() });
-    ended
+fn is_slow(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::WouldBlock
 }

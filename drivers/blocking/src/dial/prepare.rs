@@ -10,13 +10,12 @@ use std::thread;
 use heartline::ConnId;
 use heartline::loss::TransportError;
 use heartline_tungstenite::client::Dial;
-use heartline_tungstenite::engine::panic_message;
+use heartline_tungstenite::engine::{Scope, panic_message};
 use heartline_tungstenite::proxy::Handshake;
 use heartline_tungstenite::tls::{Connector, TlsError};
 use heartline_tungstenite::{Address, Ended, Proxies, Proxy, Request, Tls};
 use tungstenite::http;
 
-use crate::dial::explained;
 use crate::hooks::{ConnectHook, RequestHook, Transport};
 use crate::poller::Bell;
 
@@ -105,7 +104,7 @@ impl Recipe {
         };
         let route = match &self.connect_hook {
             Some(hook) => {
-                let failed = |error: io::Error| explained(TransportError::Connect, &error);
+                let failed = |error: io::Error| Ended::by_io(TransportError::Connect, &error);
                 Route::Stream(hook(first.clone()).map_err(failed)?)
             }
             None => Route::Addresses(resolve(first)?),
@@ -133,7 +132,7 @@ fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Ended> {
         return Ok(vec![literal]);
     }
     let found = (address.host.as_str(), address.port).to_socket_addrs();
-    let found: Vec<_> = found.map_err(|error| explained(TransportError::Resolve, &error))?.collect();
+    let found: Vec<_> = found.map_err(|error| Ended::by_io(TransportError::Resolve, &error))?.collect();
     match found.is_empty() {
         true => Err(TransportError::Resolve.into()),
         false => Ok(found),
@@ -162,6 +161,11 @@ impl DialThread {
     }
 
     pub(crate) fn begin(&self, conn: ConnId, job: impl FnOnce() -> Outcome + Send + 'static) {
+        let scope = Scope::current();
+        let job = move || {
+            let _entered = scope.enter();
+            job()
+        };
         let (old, start) = {
             let mut jobs = lock(&self.jobs);
             let old = (jobs.job.replace((conn, Box::new(job))), jobs.done.take());
@@ -176,7 +180,7 @@ impl DialThread {
         if let Err(error) = thread::Builder::new().name("heartline-dial".into()).spawn(run) {
             let mut jobs = lock(&self.jobs);
             (jobs.running, jobs.job) = (false, None);
-            jobs.done = Some((conn, Err(explained(TransportError::Connect, &error).into())));
+            jobs.done = Some((conn, Err(Ended::by_io(TransportError::Connect, &error).into())));
         }
     }
 

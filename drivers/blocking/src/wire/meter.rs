@@ -106,6 +106,11 @@ impl Meter {
         self.budget == 0
     }
 
+    /// Whether the operating system may take something, as far as is known.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable
+    }
+
     pub(crate) fn failed(&self) -> Option<&io::Error> {
         self.failed.as_ref()
     }

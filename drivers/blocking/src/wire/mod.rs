@@ -30,7 +30,7 @@ impl Wire {
         }
     }
 
-    /// Whether TLS has something to write that nobody asks for again: the answer to a key update, say.
+    /// Whether TLS has something to write that nobody asks for again: the refusal to renegotiate, say.
     pub(crate) fn wants_write(&self) -> bool {
         match self {
             Self::Plain(meter) => meter.wants_write(),

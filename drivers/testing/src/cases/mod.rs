@@ -1,5 +1,6 @@
 //! Cases that hold for every driver: [`dials`](crate::dials) makes tests of them.
 
+pub mod breaches;
 pub mod proxies;
 pub mod tls;
 
@@ -30,12 +31,15 @@ fn fails(driver: Driver<'_>, attempt: Attempt) -> Failed {
     }
 }
 
-/// The tests of [`proxies`] and [`tls`] for a driver, a function as [`Driver`]; with the features of TLS that the driver
+/// The tests of [`breaches`], [`proxies`] and [`tls`] for a driver, a function as [`Driver`]; with the features of TLS that the driver
 /// is built with. The second is where the crate `native_tls` is.
 #[macro_export]
 macro_rules! dials {
     ($driver:path, $native:path) => {
         mod without_tls {
+            $crate::dials!(@tests $driver, breaches: what_comes_in_one_packet_with_the_handshake_is_received);
+            $crate::dials!(@tests $driver, breaches: messages_of_every_size_at_which_a_header_grows_go_both_ways);
+            $crate::dials!(@tests $driver, breaches: what_breaks_the_protocol_ends_its_connection_and_is_named);
             $crate::dials!(@tests $driver, proxies: a_name_is_left_to_the_proxy_whose_answer_may_come_byte_by_byte);
             $crate::dials!(@tests $driver, proxies: a_refusal_is_told_and_stops_or_retries_as_documented);
             $crate::dials!(@tests $driver, proxies: a_proxy_that_falls_silent_is_given_up_after_connect_timeout);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use heartline::Loss;
-use heartline::loss::TransportError::{self, Address, Connect, Io, Protocol};
+use heartline::loss::TransportError::{self, Connect, Io, Protocol, Proxy};
 use heartline_tungstenite::Proxies;
 use rustls::ServerConfig;
 
@@ -34,7 +34,7 @@ pub fn tinyproxy_tells_that_the_server_is_down_and_is_asked_again(driver: Driver
 /// The same for SOCKS 5 by microsocks.
 pub fn microsocks_leads_to_the_server(driver: Driver<'_>, tls: Option<MakeTls<'_>>) {
     for scheme in ["socks5", "socks5h"] {
-        real(driver, tls, scheme, microsocks, Loss::Transport(Address));
+        real(driver, tls, scheme, microsocks, Loss::Transport(Proxy));
     }
     if let Some(proxy) = microsocks(None) {
         let failed = fails(driver, Attempt::through(ws(nobody()), &format!("socks5://{}", proxy.address)));
@@ -104,7 +104,7 @@ pub fn a_refusal_is_told_and_stops_or_retries_as_documented(driver: Driver<'_>) 
         ("http", b"HTTP/1.1 502 Bad Gateway\r\n\r\n", Loss::Status(502), false),
         ("http", b"HTTP/1.1 2", Loss::Transport(Io), false),
         ("http", b"220 mail.example\r\n\r\n", Loss::Transport(Protocol), false),
-        ("socks5", b"\x05\xff", Loss::Transport(Address), true),
+        ("socks5", b"\x05\xff", Loss::Transport(Proxy), true),
         ("socks5", b"HTTP/1.1 400 Bad Request\r\n\r\n", Loss::Transport(Protocol), false),
         ("socks5", b"", Loss::Transport(Io), false),
     ];
@@ -115,7 +115,7 @@ pub fn a_refusal_is_told_and_stops_or_retries_as_documented(driver: Driver<'_>) 
         });
         let failed = fails(driver, Attempt::through("ws://chat.example/", &format!("{scheme}://{proxy}")));
         assert_eq!((failed.loss, failed.stopped), (loss, stops), "{failed:?}");
-        assert!(failed.text.contains("proxy"), "{failed:?}");
+        assert!(failed.text.contains("proxy") && !failed.text.contains("address"), "{failed:?}");
     }
     let failed = fails(driver, Attempt::through("ws://chat.example/", &format!("http://{}", nobody())));
     assert_eq!((failed.loss, failed.stopped), (Loss::Transport(Connect), false), "{failed:?}");
@@ -132,6 +132,7 @@ pub fn a_proxy_that_falls_silent_is_given_up_after_connect_timeout(driver: Drive
         attempt.connect_timeout = Duration::from_millis(100);
         let failed = fails(driver, attempt);
         assert_eq!((failed.loss, failed.stopped), (Loss::ConnectTimeout, false), "{failed:?}");
+        assert_eq!(failed.text, "the dial took too long", "a timeout of the session's own is the last end too");
     }
 }
 

@@ -34,7 +34,7 @@ impl Record {
     }
 
     fn event(&mut self, event: Event, status: &Status) {
-        let Event::Changed { from, to, cause, .. } = event else { return self.events.push(event) };
+        let Event::StateChanged { from, to, cause, .. } = event else { return self.events.push(event) };
         self.state = to;
         if let (true, Cause::Lost(loss) | Cause::Stopped(loss)) = (from != State::Closing, cause) {
             self.losses.push((Instant::now(), loss));

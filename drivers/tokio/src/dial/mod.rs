@@ -8,10 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 
-use heartline::Loss;
 use heartline::loss::TransportError;
-use heartline_tungstenite::ended::EndError;
-use heartline_tungstenite::engine::{Dialled, redirected};
+use heartline_tungstenite::engine::{Buffered, Dialled, SockRef, SocketOptions, redirected};
 use heartline_tungstenite::{Address, Ended, Proxies, Request, RequestError, Tls};
 use tokio::net::{TcpStream, lookup_host};
 use tungstenite::handshake::client::{Request as HttpRequest, Response as HttpResponse};
@@ -20,7 +18,6 @@ use tungstenite::{HandshakeError, WebSocket, client};
 
 use crate::hooks::{ConnectHook, Dial, RequestHook};
 use crate::wire::{Layer, Meter, Polled, Wire};
-pub(crate) use tcp::SocketOptions;
 
 /// What every dial of a client needs.
 pub(crate) struct Dialer {
@@ -59,9 +56,9 @@ impl Dialer {
             true => secure::shake_hands(&self.tls, &address, meter).await?,
             false => Layer::Plain(meter),
         };
-        let shaken = handshake(http, Wire::new(layer), self.codec).await;
+        let shaken = handshake(http, Buffered::new(Wire::new(layer), self.codec)).await;
         let (mut socket, response) = shaken.map_err(|error| Ended::from(&error))?;
-        socket.get_mut().meter().open();
+        socket.get_mut().get_mut().meter().open();
         Ok(Dialled { socket, response: response.into() })
     }
 
@@ -89,9 +86,9 @@ impl Dialer {
             return hook(address.clone()).await.map(Meter::other).map_err(|error| not_connected(&error));
         }
         let found = lookup_host((address.host.as_str(), address.port)).await;
-        let found = found.map_err(|error| explained(TransportError::Resolve, &error))?.collect();
+        let found = found.map_err(|error| Ended::by_io(TransportError::Resolve, &error))?.collect();
         let stream = tcp::first(found, TcpStream::connect).await.map_err(|error| not_connected(&error))?;
-        self.socket.apply(&stream).map_err(|error| explained(TransportError::Io, &error))?;
+        self.socket.apply(&SockRef::from(&stream)).map_err(|error| Ended::by_io(TransportError::Io, &error))?;
         Ok(Meter::tcp(stream))
     }
 }
@@ -99,12 +96,11 @@ impl Dialer {
 /// The opening handshake of RFC 6455 §4.1.
 async fn handshake(
     request: HttpRequest,
-    mut wire: Wire,
-    config: WebSocketConfig,
-) -> Result<(WebSocket<Wire>, HttpResponse), tungstenite::Error> {
+    (mut wire, config): (Buffered<Wire>, WebSocketConfig),
+) -> Result<(WebSocket<Buffered<Wire>>, HttpResponse), tungstenite::Error> {
     let mut begin = {
         poll_fn(|cx| {
-            wire.set_waker(cx.waker());
+            wire.get_mut().set_waker(cx.waker());
             Poll::Ready(())
         })
         .await;
@@ -113,7 +109,7 @@ async fn handshake(
     poll_fn(|cx| {
         let result = match begin.take() {
             Some(Err(HandshakeError::Interrupted(mut waiting))) => {
-                waiting.get_mut().get_mut().set_waker(cx.waker());
+                waiting.get_mut().get_mut().get_mut().set_waker(cx.waker());
                 waiting.handshake()
             }
             Some(result) => result,
@@ -132,11 +128,5 @@ async fn handshake(
 }
 
 fn not_connected(error: &io::Error) -> Ended {
-    explained(TransportError::Connect, error)
-}
-
-fn explained(loss: TransportError, error: &io::Error) -> Ended {
-    let mut ended = Ended::from(Loss::Transport(loss));
-    ended.error = Some(EndError::Io { kind: error.kind(), reason: error.to_string() });
-    ended
+    Ended::by_io(TransportError::Connect, error)
 }

@@ -5,42 +5,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use heartline::Timestamp;
 use heartline_tungstenite::race::Race;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
-
-/// What is asked of the operating system for each TCP connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SocketOptions {
-    pub(crate) keepalive: Option<Duration>,
-    pub(crate) user_timeout: Option<Duration>,
-    pub(crate) unsent_low_water: Option<u32>,
-}
-
-impl SocketOptions {
-    pub(super) fn apply(self, stream: &TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let socket = socket2::SockRef::from(stream);
-        if let Some(idle) = self.keepalive {
-            let keepalive = socket2::TcpKeepalive::new().with_time(idle).with_interval(idle);
-            socket.set_tcp_keepalive(&keepalive)?;
-        }
-        // What the system does not know it cannot refuse: these are improvements, not conditions.
-        #[cfg(any(target_os = "android", target_os = "linux"))]
-        {
-            if self.user_timeout.is_some() {
-                _ = socket.set_tcp_user_timeout(self.user_timeout);
-            }
-            if let Some(bytes) = self.unsent_low_water {
-                _ = socket.set_tcp_notsent_lowat(bytes);
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Tries the addresses in the order and at the times of [`Race`]. Dropping the future drops all attempts.
 ///

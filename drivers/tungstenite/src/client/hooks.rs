@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use heartline::loss::TransportError;
 use heartline::{CloseCode, Loss};
 
 use crate::ended::{EndError, Ended, HookFailure};
@@ -55,11 +56,11 @@ impl Dial {
     }
 }
 
-/// Why a hook gives up its dial or connection, and what is to come of it.
+/// Why a hook gives up its dial or connection, and what the client does then.
 ///
 /// Every error converts into one, so `?` works in hooks. (That is why this type itself is no [`Error`]; its source is.)
 /// It retries, but for a [`RequestError`]: an invalid URL or header would be invalid the next time, too, so that
-/// one stops, as [`TransportError::Address`](heartline::loss::TransportError::Address).
+/// one stops, as [`TransportError::Address`], also as a [source](Error::source) of the application's own error.
 ///
 /// The error is kept: it is the [`EndError::Hook`] of [`Status::last_ended`](super::Status) and of
 /// [`End::ended`](super::End).
@@ -109,12 +110,24 @@ impl HookError {
 /// How it ends the dial or the connection.
 impl From<HookError> for Ended {
     fn from(error: HookError) -> Self {
-        match (error.code, error.source.downcast::<RequestError>()) {
-            (None, Ok(invalid)) => (*invalid).into(),
-            (code, Ok(source)) => EndError::Hook(HookFailure::new(code.unwrap_or(RETRY), source)).into(),
-            (code, Err(source)) => EndError::Hook(HookFailure::new(code.unwrap_or(RETRY), source)).into(),
+        let HookError { code, source } = error;
+        let source = match (code, source.downcast::<RequestError>()) {
+            (None, Ok(invalid)) => return (*invalid).into(),
+            (_, Ok(source)) => source,
+            (_, Err(source)) => source,
+        };
+        let wraps = code.is_none() && has_invalid_request(&*source);
+        let mut ended = Ended::from(EndError::Hook(HookFailure::new(code.unwrap_or(RETRY), source)));
+        if wraps {
+            ended.loss = Loss::Transport(TransportError::Address);
         }
+        ended
     }
+}
+
+/// Whether that is why, behind the application's own errors.
+fn has_invalid_request(error: &(dyn Error + 'static)) -> bool {
+    error.is::<RequestError>() || error.source().is_some_and(has_invalid_request)
 }
 
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for HookError {

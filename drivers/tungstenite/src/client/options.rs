@@ -12,8 +12,44 @@ use crate::limits::Limits;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Everything that can be set, as plain data. Written with `..Options::default()`, a new field breaks nothing. The
-/// front pages of the drivers have all of them in one table.
+/// Everything that can be set, as plain data. Written with `..Options::default()`, a new field breaks nothing.
+///
+/// # All options
+///
+/// Those of `session` are [`Settings`], those of `limits` are [`Limits`]. The ranges are with each field.
+///
+/// | option | default | source |
+/// |---|---|---|
+/// | `session.heartbeat.mode` | ping after 20 s of silence, dead 10 s later | proxies close idle connections after 30 or 60 s |
+/// | `session.heartbeat.slow_after` | 3 s | – |
+/// | `session.heartbeat.late_tolerance` | 5 s | – |
+/// | `session.connect_timeout` | 10 s, request hook included | peers: 4 to 30 s |
+/// | `session.greeting_timeout` | 10 s with a greeting, else none | as `connect_timeout` |
+/// | `session.close_timeout` | 5 s | RFC 6455 §7.1.1 |
+/// | `session.backoff` | 0–5 s, then doubling to 30 s with full jitter | RFC 6455 §7.2.3 |
+/// | `session.min_dial_gap` | 250 ms | – |
+/// | `session.stable_after` | 5 s | reconnecting-websocket |
+/// | `session.max_retries` | no end | – |
+/// | `session.retry` | the [table](heartline::retry::RetryPolicy) | RFC 6455 §7.4, IANA, RFC 9110 |
+/// | `session.max_retry_after` | 5 min | – |
+/// | `session.outbox.max_messages`, `max_bytes` | 1,024, 1 MiB | centrifuge's queue per client |
+/// | `session.outbox.overflow` | refuse, so that `send` waits | – |
+/// | `session.outbox.max_connection_messages`, `max_connection_bytes` | 64, 64 KiB | – |
+/// | `session.outbox.ack_window`, `ack_timeout`, `max_losses` | 64, 30 s, 5 | – |
+/// | `limits.max_inbound_message`, `max_inbound_frame` | 64 MiB, 16 MiB | tungstenite |
+/// | `limits.max_outbound_message` | 16 MiB | tungstenite's inbound frame |
+/// | `limits.read_buffer`, `write_buffer` | 32 KiB, 16 KiB | measured |
+/// | `incoming_messages`, `incoming_bytes` | 256, 4 MiB | – |
+/// | `when_full`, `max_stall` | wait, 30 s, then close with 1008 and dial again | RFC 6455 §7.4.1 |
+/// | `greeting_messages`, `greeting_bytes` | 64, 1 MiB | – |
+/// | `drain_timeout` | 5 s; heartline-blocking does not use it | as `close_timeout` |
+/// | `max_connection_age` | none | – |
+/// | `max_redirects` | 0: a redirect stops | RFC 6455 §4.1 |
+/// | `start_paused`, `stay_when_stopped` | no, no | – |
+/// | `keepalive` | 30 s | socket(7) |
+/// | `user_timeout` | 60 s (Linux, Android) | RFC 5482 |
+/// | `unsent_low_water` | 128 KiB (Linux, Android) | tcp(7) |
+/// | `seed`, `first_id` | drawn, 1 | – |
 #[derive(Clone, PartialEq, Debug)]
 pub struct Options {
     /// The session: heartbeat, timeouts, backoff, retry policy, outbox. With a greeting hook and without a
@@ -32,7 +68,9 @@ pub struct Options {
     /// Default 30 s. The peer receives close code 1008. The loss is `Loss::Application(4408)`, with
     /// [`EndError::Stalled`](crate::ended::EndError::Stalled), and by default the client dials again.
     pub max_stall: Option<Duration>,
-    /// How many messages may arrive during a greeting beside those that it takes: 1 to 65,536. Default 64.
+    /// How many messages may arrive during a greeting beside those that it takes: 1 to 65,536. Default 64. So many may
+    /// also be left by greetings, of several connections together, to an application that takes nothing; more are counted in
+    /// [`Stats::discarded`](super::Stats).
     pub greeting_messages: usize,
     /// How many bytes they may have together: 1 byte to 1 GiB. Default 1 MiB.
     pub greeting_bytes: u64,
@@ -52,8 +90,8 @@ pub struct Options {
     /// When the retry policy stops, the client stays as it is, with all that is queued, until `reconnect` or `close`.
     /// Default: it ends, and everything is returned.
     pub stay_when_stopped: bool,
-    /// `SO_KEEPALIVE`: after so much silence the operating system probes the peer, and again after each such time: 1 s
-    /// to a day, or `None`. It watches where the heartbeat does not, as while nothing is read. Default 30 s.
+    /// `SO_KEEPALIVE`: after this time without traffic the operating system probes the peer, and again after each such time:
+    /// 1 s to a day, or `None`. It watches where the heartbeat does not, as while nothing is read. Default 30 s.
     pub keepalive: Option<Duration>,
     /// `TCP_USER_TIMEOUT` (RFC 5482; Linux and Android): how long what was sent may stay unacknowledged before the
     /// operating system ends the connection: 1 s to a day, or `None`. Default 60 s.

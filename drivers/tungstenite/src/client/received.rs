@@ -6,6 +6,8 @@ use heartline::State;
 use heartline::event::Cause;
 use tungstenite::Message;
 
+use super::status::AtClosed;
+
 /// What a client receives.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
@@ -33,7 +35,7 @@ impl<R> Received<R> {
 #[non_exhaustive]
 pub enum Event {
     /// The state changed.
-    Changed {
+    StateChanged {
         /// The state before.
         from: State,
         /// The state since.
@@ -58,7 +60,9 @@ pub enum Event {
 impl Event {
     pub(crate) fn from_session(event: heartline::Event) -> Option<Self> {
         match event {
-            heartline::Event::StateChanged { from, to, cause } => Some(Self::Changed { from, to, cause, skipped: 0 }),
+            heartline::Event::StateChanged { from, to, cause } => {
+                Some(Self::StateChanged { from, to, cause, skipped: 0 })
+            }
             heartline::Event::Degraded => Some(Self::Degraded),
             heartline::Event::Recovered => Some(Self::Recovered),
             heartline::Event::Slept { late_ms } => Some(Self::Slept { late_ms }),
@@ -70,8 +74,8 @@ impl Event {
     pub(crate) fn absorb(&mut self, newer: Self) -> bool {
         match (&mut *self, newer) {
             (
-                Self::Changed { to, cause, skipped, .. },
-                Self::Changed { to: new_to, cause: new_cause, skipped: more, .. },
+                Self::StateChanged { to, cause, skipped, .. },
+                Self::StateChanged { to: new_to, cause: new_cause, skipped: more, .. },
             ) => {
                 (*to, *cause) = (new_to, new_cause);
                 *skipped = skipped.saturating_add(more).saturating_add(1);
@@ -89,7 +93,10 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed { from, to, cause, .. } => write!(formatter, "{from} -> {to}: {cause}"),
+            Self::StateChanged { from, to: State::Closed, cause, .. } => {
+                write!(formatter, "{from} -> {}: {}", State::Closed, AtClosed(*cause))
+            }
+            Self::StateChanged { from, to, cause, .. } => write!(formatter, "{from} -> {to}: {cause}"),
             Self::Degraded => formatter.write_str("the network is bad"),
             Self::Recovered => formatter.write_str("the network is good again"),
             Self::Slept { late_ms } => write!(formatter, "suspended for {late_ms} ms"),

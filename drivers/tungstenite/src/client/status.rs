@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use heartline::event::Cause;
 use heartline::stats::RoundTrip;
-use heartline::{State, Timestamp};
+use heartline::{Loss, State, Timestamp};
 
 use crate::ended::Ended;
 use crate::request::Response;
@@ -131,10 +131,23 @@ pub enum EndReason {
 impl fmt::Display for EndReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed(cause) => write!(formatter, "closed: {cause}"),
+            Self::Closed(cause) => write!(formatter, "closed: {}", AtClosed(*cause)),
             Self::Stopped(cause) => write!(formatter, "stopped: {cause}"),
             Self::Panicked(message) => write!(formatter, "panicked: {message}"),
             Self::Dropped => formatter.write_str("dropped: what ran the client is gone"),
+        }
+    }
+}
+
+/// A cause of [`State::Closed`]. A close frame that led there answers ours: it was not the peer who closed.
+pub(super) struct AtClosed(pub(super) Cause);
+
+impl fmt::Display for AtClosed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Cause::Lost(Loss::Close(1005)) => formatter.write_str("the peer answered"),
+            Cause::Lost(Loss::Close(code)) => write!(formatter, "the peer answered with {code}"),
+            cause => cause.fmt(formatter),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Ready-made: [`Frames`] (tungstenite's messages both ways), [`Text`], [`Binary`], and with the feature `json`
 //! `Json`. A protocol with acknowledgements, pings of its own or a goodbye implements [`Codec`].
 //!
+//! The drivers re-export this module, as `heartline_tokio::codec` and `heartline_blocking::codec`.
+//!
 //! This one speaks lines such as `7 hello`, acknowledged by `ok 7`, and the server pings with `?`:
 //!
 //! ```
@@ -51,6 +53,7 @@ mod json;
 mod plain;
 
 use heartline::MessageId;
+use heartline::message::Delivery;
 use tungstenite::{Bytes, Message};
 
 pub use error::CodecError;
@@ -63,7 +66,8 @@ use crate::request::Response;
 
 /// How messages travel. One value serves one client through all its connections.
 ///
-/// All calls but [`size`](Self::size) come from the driver's task, and none may block. A call that panics ends the client.
+/// All calls but [`size`](Self::size) come from the task or thread that runs the client, and none may block. A call that
+/// panics ends the client.
 pub trait Codec: Send + 'static {
     /// What the application sends. It is given back if it was not sent.
     type Out: Send + 'static;
@@ -71,7 +75,7 @@ pub trait Codec: Send + 'static {
     type In: Send + 'static;
 
     /// How many bytes this message counts in the bounds of the outbox; about the size of its frame. Called once, by
-    /// the task that sends, before the message is accepted.
+    /// the task or thread that sends, before the message is accepted.
     ///
     /// # Errors
     /// A message that can never be encoded is refused with this error, and comes back to its sender.
@@ -96,6 +100,14 @@ pub trait Codec: Send + 'static {
     /// the error, about which the retry policy decides. Items pushed before the error count.
     fn decode(&mut self, frame: Message, items: &mut Items<Self::In>) -> Result<(), CodecError>;
 
+    /// The one message that a frame is, for codecs that have nothing else to tell: a way around the items, which cost a
+    /// flood of small messages more than a tenth. It is asked first; what it gives back goes to
+    /// [`decode`](Self::decode).
+    #[doc(hidden)]
+    fn whole(frame: Message) -> Result<Self::In, Message> {
+        Err(frame)
+    }
+
     /// A connection opened, with this response to its handshake: what belongs to the one before is to be forgotten.
     /// Does nothing by default.
     fn opened(&mut self, response: &Response) {
@@ -115,32 +127,39 @@ pub trait Codec: Send + 'static {
     }
 }
 
-/// Which message is transmitted, and whether for the first time.
+/// Which message is transmitted, what is promised for it, and whether it is for the first time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Transmission {
     /// The id of the message, by which [`Item::Acked`] names it. Unique within a client; across restarts if its first
     /// id is chosen so.
     pub id: MessageId,
+    /// What is promised for it: whether the peer is to acknowledge it.
+    pub delivery: Delivery,
     /// It was transmitted on an earlier connection, and the peer may have it (DUP of MQTT).
     pub redelivery: bool,
 }
 
 impl Transmission {
     /// The first transmission of this message.
-    pub const fn first(id: MessageId) -> Self {
-        Self { id, redelivery: false }
+    pub const fn first(id: MessageId, delivery: Delivery) -> Self {
+        Self { id, delivery, redelivery: false }
     }
 
-    /// A later one.
+    /// A later one, which there is of at-least-once messages alone.
     pub const fn again(id: MessageId) -> Self {
-        Self { id, redelivery: true }
+        Self { id, delivery: Delivery::AtLeastOnce, redelivery: true }
+    }
+
+    /// Whether the message is kept until the peer acknowledges it.
+    pub fn is_acknowledged(&self) -> bool {
+        self.delivery == Delivery::AtLeastOnce
     }
 }
 
 impl<M> From<&heartline::Transmit<'_, M>> for Transmission {
     fn from(transmit: &heartline::Transmit<'_, M>) -> Self {
-        Self { id: transmit.id, redelivery: transmit.redelivery }
+        Self { id: transmit.id, delivery: transmit.delivery, redelivery: transmit.redelivery }
     }
 }
 

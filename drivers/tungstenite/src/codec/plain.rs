@@ -28,6 +28,11 @@ impl Codec for Frames {
         items.push(Item::Message(frame));
         Ok(())
     }
+
+    #[inline]
+    fn whole(frame: Message) -> Result<Message, Message> {
+        Ok(frame)
+    }
 }
 
 /// Text both ways. A binary message ends the connection with 1003.
@@ -51,6 +56,11 @@ impl Codec for Text {
         items.push(Item::Message(text));
         Ok(())
     }
+
+    #[inline]
+    fn whole(frame: Message) -> Result<Utf8Bytes, Message> {
+        if let Message::Text(text) = frame { Ok(text) } else { Err(frame) }
+    }
 }
 
 /// Bytes both ways. A text message ends the connection with 1003.
@@ -73,5 +83,10 @@ impl Codec for Binary {
         let Message::Binary(bytes) = frame else { return Err(CodecError::unsupported("only binary is taken here")) };
         items.push(Item::Message(bytes));
         Ok(())
+    }
+
+    #[inline]
+    fn whole(frame: Message) -> Result<Bytes, Message> {
+        if let Message::Binary(bytes) = frame { Ok(bytes) } else { Err(frame) }
     }
 }

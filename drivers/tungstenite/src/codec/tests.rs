@@ -1,3 +1,4 @@
+use heartline::message::Delivery;
 use heartline::{Action, Config, ConnId, Input, Loss, Outgoing, Session, Settings, Timestamp};
 
 use super::*;
@@ -9,7 +10,7 @@ fn decoded<C: Codec>(codec: &mut C, frame: Message) -> Result<Vec<Item<C::In>>, 
 }
 
 fn first() -> Transmission {
-    Transmission::first(MessageId::from_raw(1))
+    Transmission::first(MessageId::from_raw(1), Delivery::AtMostOnce)
 }
 
 #[test]
@@ -72,7 +73,7 @@ impl Codec for Numbered {
     }
 
     fn encode(&mut self, message: &&'static str, transmission: Transmission) -> Result<Message, CodecError> {
-        let Transmission { id, redelivery } = transmission;
+        let Transmission { id, redelivery, .. } = transmission;
         Ok(Message::text(format!("{} {redelivery} {message}", id.as_raw())))
     }
 
@@ -166,4 +167,24 @@ mod json {
         let deep = "[".repeat(100_000);
         assert!(decoded(&mut Json::<(), serde_json::Value>::new(), Message::text(deep)).is_err());
     }
+}
+
+#[test]
+fn the_way_around_the_items_leads_to_what_decode_says() {
+    fn agrees<C: Codec<In: Clone + PartialEq + std::fmt::Debug>>(codec: &mut C, frame: &Message) -> bool {
+        match C::whole(frame.clone()) {
+            Ok(message) => {
+                assert_eq!(decoded(codec, frame.clone()), Ok(vec![Item::Message(message)]));
+                true
+            }
+            Err(back) => {
+                assert_eq!(&back, frame);
+                false
+            }
+        }
+    }
+    let (text, binary) = (Message::text("a"), Message::binary(vec![0, 255]));
+    assert!(agrees(&mut Frames, &text) && agrees(&mut Frames, &binary));
+    assert!(agrees(&mut Text, &text) && !agrees(&mut Text, &binary));
+    assert!(!agrees(&mut Binary, &text) && agrees(&mut Binary, &binary));
 }

@@ -19,6 +19,7 @@ mod retry_after;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use heartline::loss::TransportError;
@@ -63,12 +64,19 @@ impl Ended {
     /// The end that an error of tungstenite is, while dialling and after.
     ///
     /// What fails before the handshake begins (resolving the name, connecting) only the driver can distinguish, and
-    /// reports as [`TransportError`]. [`Error::WriteBufferFull`] and an `Io` error of kind `WouldBlock` or
+    /// reports as [`by_io`](Self::by_io). [`Error::WriteBufferFull`] and an `Io` error of kind `WouldBlock` or
     /// `Interrupted` are no ends at all: ask only about those that are.
     ///
     /// `now` is what a `Retry-After` with a date is measured against.
     pub fn by_error(error: &Error, now: SystemTime) -> Self {
         error::translate(error, now)
+    }
+
+    /// The end that an error of the operating system is, where the driver knows better than [`by_error`](Self::by_error) what
+    /// failed: [`Resolve`](TransportError::Resolve), [`Connect`](TransportError::Connect).
+    pub fn by_io(failed: TransportError, error: &io::Error) -> Self {
+        let error = EndError::Io { kind: error.kind(), reason: error.to_string() };
+        Self { error: Some(error), ..failed.into() }
     }
 
     /// The end that the application decided on: [`Loss::Application`] with the code of the close.

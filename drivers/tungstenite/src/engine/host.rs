@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use heartline::{ConnId, Timestamp};
 use tungstenite::WebSocket;
 
+use super::buffered::Buffered;
 use crate::client::{Dial, HookError, Status};
 use crate::codec::Codec;
 use crate::ended::Ended;
@@ -38,11 +39,11 @@ pub trait Host<C: Codec> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Dialled<Self::Wire>, Ended>>;
 
-    /// The greeting of a new connection.
+    /// The greeting of a new connection, to which this dial has led.
     ///
     /// # Errors
     /// It gives the connection up at once.
-    fn greet(&mut self, response: &Arc<Response>) -> Result<Self::Greeting, HookError>;
+    fn greet(&mut self, dial: Dial, response: &Arc<Response>) -> Result<Self::Greeting, HookError>;
 
     /// Looks at the socket because something is due. Ready if nothing has arrived since it became due that was not read.
     fn poll_look(&mut self, connection: Connection<'_, Self::Dialling, Self::Wire>, cx: &mut Context<'_>) -> Poll<()>;
@@ -75,7 +76,7 @@ pub trait Wire: Read + Write {
     /// Bytes read and written.
     fn bytes(&mut self) -> (u64, u64);
 
-    /// Whether there is something to write that nobody asked for: TLS's answer to a key update, say.
+    /// Whether there is something to write that nobody asked for: TLS's refusal to renegotiate, say.
     fn wants_write(&self) -> bool {
         false
     }
@@ -102,7 +103,7 @@ pub trait Greeting<M, R> {
 /// A connection that is open.
 pub struct Dialled<W> {
     /// The stream, with the handshake behind it.
-    pub socket: WebSocket<W>,
+    pub socket: WebSocket<Buffered<W>>,
     /// The answer to the handshake.
     pub response: Response,
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::slots::set_waker;
 use crate::client::{Event, Received};
 
 /// A message with its size, or an event.
@@ -36,10 +37,14 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    pub(super) fn add<R>(&mut self, entry: &Entry<R>) {
+    pub(super) fn add(&mut self, size: u32) {
+        self.messages += 1;
+        self.bytes += u64::from(size);
+    }
+
+    pub(super) fn add_entry<R>(&mut self, entry: &Entry<R>) {
         if let Entry::Message(_, size) = entry {
-            self.messages += 1;
-            self.bytes += u64::from(*size);
+            self.add(*size);
         }
     }
 
@@ -82,16 +87,19 @@ impl Vacancy {
     pub(super) const ANY: Self = Self { messages: usize::MAX, bytes: u64::MAX, empty: true };
 
     /// Takes the room for a message, if there is enough.
+    #[inline]
     pub(super) fn take(&mut self, size: u32) -> bool {
         let size = u64::from(size);
-        if !self.empty && (self.messages == 0 || self.bytes < size) {
-            return false;
+        if self.messages == 0 || self.bytes < size {
+            if !self.empty {
+                return false;
+            }
+            *self = Self::NONE;
+            return true;
         }
-        *self = Self {
-            messages: self.messages.saturating_sub(1),
-            bytes: self.bytes.saturating_sub(size),
-            empty: *self == Self::ANY,
-        };
+        self.messages -= 1;
+        self.bytes -= size;
+        self.empty = false;
         true
     }
 }
@@ -137,6 +145,7 @@ impl<R> Inbound<R> {
 
     /// What has come in, into an empty batch. False at the end.
     pub(super) fn take(&self, batch: &mut VecDeque<Entry<R>>, taken: &mut Taken, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut _old = None; // Dropped outside of the lock.
         let (result, driver) = {
             let queue = &mut *self.lock();
             let read = std::mem::take(taken);
@@ -151,7 +160,7 @@ impl<R> Inbound<R> {
                 (false, _) => Poll::Ready(true),
                 (true, true) => Poll::Ready(false),
                 (true, false) => {
-                    queue.receiver = Some(cx.waker().clone());
+                    _old = set_waker(&mut queue.receiver, cx.waker());
                     Poll::Pending
                 }
             };
@@ -179,23 +188,20 @@ impl<R> Inbound<R> {
     /// Hands a batch over. Says what there is room for now; `waiting` is woken when there is more.
     pub(super) fn put(&self, batch: &mut VecDeque<Entry<R>>, waiting: Option<&Waker>) -> Vacancy {
         let mut discarded = VecDeque::new();
-        let (vacancy, receiver) = {
+        let (vacancy, receiver, _old) = {
             let queue = &mut *self.lock();
             if queue.dropped {
                 self.discard(batch.iter().filter(|entry| entry.is_message()).count() as u64);
                 std::mem::swap(&mut discarded, batch);
             }
             let woken = !batch.is_empty();
-            for entry in batch.drain(..) {
-                queue.held.add(&entry);
-                push(&mut queue.entries, entry);
-            }
+            queue.append(batch);
             if self.drops_oldest {
                 self.discard(queue.shrink(self.limit, &mut discarded));
             }
             let vacancy = self.vacancy(queue);
-            queue.driver = waiting.cloned();
-            (vacancy, if woken { queue.receiver.take() } else { None })
+            let old = std::mem::replace(&mut queue.driver, waiting.cloned());
+            (vacancy, if woken { queue.receiver.take() } else { None }, old)
         };
         receiver.into_iter().for_each(Waker::wake);
         vacancy
@@ -232,6 +238,19 @@ impl<R> Inbound<R> {
 }
 
 impl<R> Queue<R> {
+    /// Empties a batch whose events are one of each kind at each place.
+    fn append(&mut self, batch: &mut VecDeque<Entry<R>>) {
+        batch.iter().for_each(|entry| self.held.add_entry(entry));
+        if self.entries.is_empty() {
+            return std::mem::swap(&mut self.entries, batch);
+        }
+        // Behind the first message there is nothing in the queue to merge with.
+        while batch.front().is_some_and(|entry| !entry.is_message()) {
+            batch.pop_front().into_iter().for_each(|event| push(&mut self.entries, event));
+        }
+        self.entries.append(batch);
+    }
+
     /// Drops the oldest messages until the rest is within the limit; one of any size may stay. How many it dropped.
     fn shrink(&mut self, limit: Taken, discarded: &mut VecDeque<Entry<R>>) -> u64 {
         let mut dropped = 0;
@@ -239,7 +258,7 @@ impl<R> Queue<R> {
             let Some(oldest) = self.entries.iter().position(Entry::is_message) else { break };
             let Some(entry) = self.entries.remove(oldest) else { break };
             let mut gone = Taken::default();
-            gone.add(&entry);
+            gone.add_entry(&entry);
             self.held.remove(gone);
             dropped += 1;
             discarded.push_back(entry);
@@ -284,7 +303,7 @@ mod tests {
     use super::*;
 
     fn changed(from: State, to: State) -> Entry<u8> {
-        Entry::Event(Event::Changed { from, to, cause: Cause::Requested, skipped: 0 })
+        Entry::Event(Event::StateChanged { from, to, cause: Cause::Requested, skipped: 0 })
     }
 
     fn read(inbound: &Inbound<u8>) -> Vec<Received<u8>> {
@@ -292,7 +311,7 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let mut read = Vec::new();
         while let Poll::Ready(true) = inbound.take(&mut batch, &mut taken, &mut cx) {
-            batch.iter().for_each(|entry| taken.add(entry));
+            batch.iter().for_each(|entry| taken.add_entry(entry));
             read.extend(batch.drain(..).map(Entry::into_received));
         }
         read
@@ -310,7 +329,8 @@ mod tests {
         inbound.put(&mut batch, None);
         batch.extend([Entry::Event(Event::Recovered), changed(State::Waiting, State::Connecting)]);
         inbound.put(&mut batch, None);
-        let place = |from, to, skipped| Received::Event(Event::Changed { from, to, cause: Cause::Requested, skipped });
+        let place =
+            |from, to, skipped| Received::Event(Event::StateChanged { from, to, cause: Cause::Requested, skipped });
         assert_eq!(
             read(&inbound),
             [

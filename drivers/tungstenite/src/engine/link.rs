@@ -4,8 +4,10 @@ use std::io;
 use std::task::{Context, Poll, Waker};
 
 use heartline::{ConnId, Timestamp};
+use tungstenite::error::ProtocolError;
 use tungstenite::{Error, Message, WebSocket};
 
+use super::buffered::Buffered;
 use super::host::{Connection, Dialled, Host, Wire};
 use crate::codec::Codec;
 use crate::ended::{Close, Ended};
@@ -35,7 +37,7 @@ enum State<D, W> {
 
 struct Socket<W> {
     conn: ConnId,
-    stream: WebSocket<W>,
+    stream: WebSocket<Buffered<W>>,
     /// The bytes read when the last frame or part of one was found.
     seen: u64,
     /// What was written since the last flush that came to its end.
@@ -99,14 +101,14 @@ impl<D, W: Wire> Link<D, W> {
         match &mut self.state {
             State::Down => Connection::Down,
             State::Dialling(_, dialling) => Connection::Dialling(dialling),
-            State::Up(socket) => Connection::Up(socket.stream.get_mut()),
+            State::Up(socket) => Connection::Up(socket.wire()),
         }
     }
 
     /// A turn of the driver begins.
     pub(super) fn begin_turn(&mut self, waker: &Waker) {
         if let Some(socket) = self.socket() {
-            socket.stream.get_mut().begin_turn(waker);
+            socket.wire().begin_turn(waker);
         }
     }
 
@@ -135,7 +137,7 @@ impl<D, W: Wire> Link<D, W> {
 
     fn open(&mut self, conn: ConnId, dialled: Dialled<W>, waker: &Waker) -> Read {
         let Dialled { socket: mut stream, response } = dialled;
-        let wire = stream.get_mut();
+        let wire = stream.get_mut().get_mut();
         wire.begin_turn(waker);
         let (seen, _) = wire.bytes();
         self.state = State::Up(Box::new(Socket { conn, stream, seen, unflushed: 0, replies: 0 }));
@@ -146,24 +148,24 @@ impl<D, W: Wire> Link<D, W> {
     pub(super) fn failure(&mut self) -> Option<(ConnId, Ended)> {
         let socket = self.socket()?;
         let conn = socket.conn;
-        let error = socket.stream.get_mut().failed()?;
+        let error = socket.wire().failed()?;
         Some((conn, Ended::from(&Error::Io(clone(error)))))
     }
 
     pub(super) fn has_failed(&mut self) -> bool {
-        self.socket().is_some_and(|socket| socket.stream.get_mut().failed().is_some())
+        self.socket().is_some_and(|socket| socket.wire().failed().is_some())
     }
 
     /// Whether reading stopped because it was this driver's turn for long enough.
     pub(super) fn is_exhausted(&mut self) -> bool {
-        self.socket().is_some_and(|socket| socket.stream.get_mut().is_exhausted())
+        self.socket().is_some_and(|socket| socket.wire().is_exhausted())
     }
 
     /// Whether the peer has acknowledged bytes of a send buffer that was full: a sign of life while a large message is
     /// on its way out.
     pub(super) fn take_progress(&mut self) -> Option<ConnId> {
         let socket = self.socket()?;
-        socket.stream.get_mut().take_progress().then_some(socket.conn)
+        socket.wire().take_progress().then_some(socket.conn)
     }
 
     /// Goes on flushing what is in the buffer. True if it is empty, and the connection can be written.
@@ -211,17 +213,21 @@ impl<D, W: Wire> Link<D, W> {
     pub(super) fn bytes(&mut self) -> (u64, u64) {
         let (read, written) = (self.read, self.written);
         let Some(socket) = self.socket() else { return (read, written) };
-        let (more_read, more_written) = socket.stream.get_mut().bytes();
+        let (more_read, more_written) = socket.wire().bytes();
         (read + more_read, written + more_written)
     }
 }
 
 impl<W: Wire> Socket<W> {
+    fn wire(&mut self) -> &mut W {
+        self.stream.get_mut().get_mut()
+    }
+
     fn read(&mut self) -> Read {
         let conn = self.conn;
         match self.stream.read() {
             Ok(frame) => {
-                self.seen = self.stream.get_mut().bytes().0;
+                self.seen = self.wire().bytes().0;
                 match &frame {
                     Message::Close(_) => _ = self.stream.flush(), // The answer, as far as it goes out at once.
                     Message::Ping(_) => self.unflushed = self.unflushed.max(1), // The codec's pong.
@@ -230,14 +236,14 @@ impl<W: Wire> Socket<W> {
                 Read::Frame(conn, frame)
             }
             Err(error) if is_slow(&error) => {
-                let (read, _) = self.stream.get_mut().bytes();
+                let (read, _) = self.wire().bytes();
                 match std::mem::replace(&mut self.seen, read) < read {
                     true => Read::Part(conn),
                     false => Read::Quiet,
                 }
             }
             Err(error) => {
-                let ended = Ended::from(&error);
+                let ended = Ended::from(&self.cause(error));
                 if let Some(close) = ended.complaint() {
                     self.put(close.message());
                     self.flush();
@@ -247,8 +253,16 @@ impl<W: Wire> Socket<W> {
         }
     }
 
+    /// Why the stream has come to its end: the operating system tells an error once, and writing may have met it first.
+    fn cause(&mut self, error: Error) -> Error {
+        match (&error, self.wire().failed()) {
+            (Error::Protocol(ProtocolError::ResetWithoutClosingHandshake), Some(failed)) => Error::Io(clone(failed)),
+            _ => error,
+        }
+    }
+
     fn is_unflushed(&self) -> bool {
-        self.unflushed > 0 || self.stream.get_ref().wants_write()
+        self.unflushed > 0 || self.stream.get_ref().get_ref().wants_write()
     }
 
     /// True when everything is out.
@@ -273,7 +287,7 @@ impl<W: Wire> Socket<W> {
     }
 
     fn has_failed(&mut self) -> bool {
-        self.stream.get_mut().failed().is_some()
+        self.wire().failed().is_some()
     }
 }
 

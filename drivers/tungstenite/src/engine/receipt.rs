@@ -21,7 +21,9 @@ impl<M> Receipt<M> {
 
     /// The outcome, once; `None` after that. There is always one in the end. The waker of the last call is woken.
     pub fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Outcome<M>>> {
-        self.shared.slots(|slots| slots.poll(cx, self.slot))
+        let (outcome, old) = self.shared.slots(|slots| slots.poll(cx, self.slot));
+        drop(old); // outside of the lock
+        outcome
     }
 
     /// The outcome, once, if there is one by now.

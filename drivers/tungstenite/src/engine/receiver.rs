@@ -31,6 +31,7 @@ impl<R> Receiver<R> {
     }
 
     /// The next message or event; `None` when the client has ended and everything was taken.
+    #[inline]
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<R>>> {
         if self.batch.is_empty() {
             match self.inbound.take(&mut self.batch, &mut self.taken, cx) {
@@ -39,14 +40,21 @@ impl<R> Receiver<R> {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        let entry = self.batch.pop_front();
-        if let Some(entry) = &entry {
-            self.taken.add(entry);
-            if self.taken.messages >= self.inbound.report_every() {
-                self.inbound.report(&mut self.taken);
+        Poll::Ready(match self.batch.pop_front() {
+            Some(Entry::Message(message, size)) => {
+                self.count(size);
+                Some(Received::Message(message))
             }
+            Some(Entry::Event(event)) => Some(Received::Event(event)),
+            None => None,
+        })
+    }
+
+    fn count(&mut self, size: u32) {
+        self.taken.add(size);
+        if self.taken.messages >= self.inbound.report_every() {
+            self.inbound.report(&mut self.taken);
         }
-        Poll::Ready(entry.map(Entry::into_received))
     }
 }
 

@@ -15,7 +15,8 @@ pub struct Sending<'a, M> {
     /// Until it was accepted or refused.
     outgoing: Option<Outgoing<M>>,
     size: u32,
-    called: Timestamp,
+    /// If it has a time to live.
+    called: Option<Timestamp>,
     place: Option<u64>,
 }
 
@@ -25,8 +26,11 @@ impl<'a, M> Sending<'a, M> {
     /// # Errors
     /// The codec can never encode the message.
     pub fn new(shared: &'a Arc<Shared<M>>, outgoing: Outgoing<M>) -> Result<Self, SendError<M>> {
-        let (outgoing, size) = shared.size(outgoing)?;
-        let called = shared.clock().now();
+        let size = match shared.size(&outgoing) {
+            Ok(size) => size,
+            Err(reason) => return Err(SendError::new(reason, outgoing)),
+        };
+        let called = shared.called(&outgoing);
         Ok(Self { shared, outgoing: Some(outgoing), size, called, place: None })
     }
 
@@ -46,7 +50,7 @@ impl<'a, M> Sending<'a, M> {
 
     /// When the message expires, and the wait with it. Nobody is woken then.
     pub fn expiry(&self) -> Option<Timestamp> {
-        Some(self.called.saturating_add(self.outgoing.as_ref()?.time_to_live()?))
+        Some(self.called?.saturating_add(self.outgoing.as_ref()?.time_to_live()?))
     }
 
     fn is_late(&self) -> bool {

@@ -61,17 +61,17 @@ pub enum ProxyError {
         reason: String,
     },
     /// The SOCKS proxy answered with another reply than success. "Not allowed", and what it does not support, are
-    /// [`TransportError::Address`], which stops; the others are [`TransportError::Connect`], which retries.
+    /// [`TransportError::Proxy`], which stops; the others are [`TransportError::Connect`], which retries.
     #[error("the SOCKS proxy answered: {} (reply {reply})", reply_in_words(*.reply))]
     Reply {
         /// The reply code of RFC 1928 §6.
         reply: u8,
     },
-    /// The SOCKS proxy does not take the user name and password (RFC 1929). [`TransportError::Address`]: stops.
+    /// The SOCKS proxy does not take the user name and password (RFC 1929). [`TransportError::Proxy`]: stops.
     #[error("the SOCKS proxy does not take the user name and password")]
     Credentials,
     /// The SOCKS proxy wants a login of another kind than was offered, perhaps because none was: the URL has no user name.
-    /// [`TransportError::Address`]: stops.
+    /// [`TransportError::Proxy`]: stops.
     #[error("the SOCKS proxy wants another login than was offered")]
     Method,
     /// This was no answer of such a proxy, or one of more than 16 KiB. [`TransportError::Protocol`]: retries.
@@ -91,9 +91,8 @@ impl ProxyError {
             // tinyproxy's answer to a wrong password. To the policy 401 means to renew the credentials for the server.
             Self::Refused { status: 401, .. } => return Loss::Status(407),
             Self::Refused { status, .. } => return Loss::Status(*status),
-            Self::Host { .. } | Self::Credentials | Self::Method | Self::Reply { reply: 2 | 7 | 8 } => {
-                TransportError::Address
-            }
+            Self::Host { .. } => TransportError::Address,
+            Self::Credentials | Self::Method | Self::Reply { reply: 2 | 7 | 8 } => TransportError::Proxy,
             Self::Reply { .. } => TransportError::Connect,
             Self::Answer { .. } => TransportError::Protocol,
             Self::Closed => TransportError::Io,

@@ -80,7 +80,8 @@ impl Tls {
     /// rustls with the roots of this PEM text and no others, without a client certificate.
     ///
     /// # Errors
-    /// As [`roots`](Self::roots); [`TlsError::Certificate`] also for text that is not PEM.
+    /// As [`roots`](Self::roots); [`TlsError::Certificate`] also for text without a certificate in PEM, such as a file in
+    /// DER.
     #[cfg(feature = "rustls-tls")]
     pub fn roots_pem(pem: impl AsRef<[u8]>) -> Result<Self, TlsError> {
         Self::roots(rustls::certificates(pem.as_ref())?)

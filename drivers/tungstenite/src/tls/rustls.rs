@@ -44,8 +44,13 @@ pub fn roots(roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Result
 }
 
 pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates: Result<_, _> = CertificateDer::pem_slice_iter(pem).collect();
-    certificates.map_err(|error| TlsError::Certificate { reason: error.to_string() })
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = certificates.map_err(|error| TlsError::Certificate { reason: error.to_string() })?;
+    // What is not PEM has no section that the parser could find fault with.
+    if certificates.is_empty() && !pem.trim_ascii().is_empty() {
+        return Err(TlsError::Certificate { reason: "no PEM certificate was found".into() });
+    }
+    Ok(certificates)
 }
 
 pub fn without_h2(config: Arc<ClientConfig>) -> Arc<ClientConfig> {

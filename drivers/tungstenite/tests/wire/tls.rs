@@ -95,6 +95,9 @@ fn roots_are_read_from_pem_and_what_is_no_pem_or_empty_is_refused() {
     let broken = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
     assert!(matches!(Tls::roots_pem(broken), Err(TlsError::Certificate { .. })));
     assert!(matches!(Tls::roots_pem(""), Err(TlsError::NoRoots { .. })));
+    let found = Err(TlsError::Certificate { reason: "no PEM certificate was found".into() });
+    assert_eq!(Tls::roots_pem("not PEM").map(drop), found);
+    assert_eq!(Tls::roots_pem(b"0\x82\x01\x0a").map(drop), found);
     assert!(matches!(Tls::roots([CertificateDer::from(vec![1, 2, 3])]), Err(TlsError::Certificate { .. })));
 }
 

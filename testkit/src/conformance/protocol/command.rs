@@ -99,7 +99,7 @@ pub enum Command {
         /// The text, or of `fill` the text made from it.
         text: String,
     },
-    /// `fill TAG DELIVERY BYTES`: as `send`, with the tag, a space, and as many `x` as make it so long.
+    /// `fill TAG DELIVERY BYTES`: as `send`, with the tag, a space, and as many `x` as make it BYTES long.
     Fill {
         /// The suite's name for the message.
         tag: u64,
@@ -110,13 +110,13 @@ pub enum Command {
     },
     /// `acked TAG`: the server has acknowledged it.
     Acked(u64),
-    /// `slow MS`: the application takes so long over each message.
+    /// `slow MS`: the application takes MS over each message.
     Slow(Duration),
     /// `pause`: the application takes no messages.
     Pause,
     /// `resume`: it takes them again.
     Resume,
-    /// `close MS`: close the session, with so much time to send the rest.
+    /// `close MS`: close the session, with MS to send the rest.
     Close(Duration),
     /// `quit`: the process is to end.
     Quit,

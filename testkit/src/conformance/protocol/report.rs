@@ -130,6 +130,7 @@ fn transport_word(error: TransportError) -> &'static str {
         TransportError::Address => "address",
         TransportError::Resolve => "resolve",
         TransportError::Connect => "connect",
+        TransportError::Proxy => "proxy",
         TransportError::Tls => "tls",
         TransportError::Protocol => "protocol",
         TransportError::Io => "io",

@@ -32,7 +32,7 @@ impl Laws {
                 self.last_id = Some(*id);
                 self.accepted.insert(*id, (outgoing.delivery(), 0));
             }
-            (_, Answer::Transmit(lent)) => self.lent = lent.map(|(id, _, redelivery)| (id, redelivery)),
+            (_, Answer::Transmit(lent)) => self.lent = lent.map(|(id, _, _, redelivery)| (id, redelivery)),
             (Call::Sent { id, .. }, _) if session.stats().ignored == self.ignored => self.sent(*id),
             (Call::Handle { input: Input::Closed { conn, .. }, .. }, _) => _ = self.held.take_if(|held| held == conn),
             _ => {}

@@ -188,10 +188,10 @@ impl Outbox {
     }
 
     /// Q6: what has expired is passed over. `ready` is `None` where nothing may be transmitted.
-    pub fn lend(&mut self, now: Timestamp, ready: Option<bool>) -> Option<(MessageId, Message, bool)> {
+    pub fn lend(&mut self, now: Timestamp, ready: Option<bool>) -> Option<(MessageId, Message, Delivery, bool)> {
         self.lent = None;
         while let Some(next) = self.next(ready?) {
-            let (id, found) = (next.id, (next.id, next.payload, next.sent));
+            let (id, found) = (next.id, (next.id, next.payload, next.delivery, next.sent));
             if !passed(next.expires, now) {
                 self.lent = Some((id, true));
                 return Some(found);

@@ -507,7 +507,7 @@ impl Model {
         Ok(id)
     }
 
-    fn transmit(&mut self) -> Option<(MessageId, Message, bool)> {
+    fn transmit(&mut self) -> Option<(MessageId, Message, Delivery, bool)> {
         let ready = match self.state {
             State::Greeting => Some(false),
             State::Open => Some(true),

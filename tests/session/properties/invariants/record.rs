@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use heartline::event::{Cause, Event};
-use heartline::message::Refused;
+use heartline::message::{Delivery, Refused};
 use heartline::replay::Call;
 use heartline::replay::Reply;
 use heartline::{Action, CloseCode, Config, ConnId, Loss, MessageId, Outcome, Timestamp};
@@ -46,8 +46,8 @@ pub enum Answer {
     Actions(Vec<Done>),
     Received(bool),
     Send(Result<MessageId, Refused<Message>>),
-    /// The id, the payload, and whether it is a redelivery.
-    Transmit(Option<(MessageId, Message, bool)>),
+    /// The id, the payload, its promise, and whether it is a redelivery.
+    Transmit(Option<(MessageId, Message, Delivery, bool)>),
     Nothing,
 }
 
@@ -57,7 +57,9 @@ pub fn answer(session: &mut Session, call: Call<Message>) -> Answer {
         Reply::NextAction(action) => Answer::Actions(action.into_iter().map(Done::from).collect()),
         Reply::Received(received) => Answer::Received(received),
         Reply::Send(sent) => Answer::Send(sent),
-        Reply::Transmit(lent) => Answer::Transmit(lent.map(|lent| (lent.id, *lent.message, lent.redelivery))),
+        Reply::Transmit(lent) => {
+            Answer::Transmit(lent.map(|lent| (lent.id, *lent.message, lent.delivery, lent.redelivery)))
+        }
         Reply::Done => Answer::Nothing,
         _ => unreachable!("a reply unknown to the test"),
     }

@@ -104,12 +104,12 @@ impl Codec for GraphqlWs {
             Request::Subscribe(name, _) if name.parse::<u64>().is_ok() => {
                 Err(CodecError::invalid("a subscription's name must not be a number"))
             }
-            request => Ok(encode(request, Transmission::first(MessageId::from_raw(0))).len()),
+            request => Ok(encode(request, MessageId::from_raw(0)).len()),
         }
     }
 
     fn encode(&mut self, request: &Request, transmission: Transmission) -> Result<Message, CodecError> {
-        Ok(encode(request, transmission))
+        Ok(encode(request, transmission.id))
     }
 
     fn decode(&mut self, frame: Message, items: &mut Items<Received>) -> Result<(), CodecError> {
@@ -162,7 +162,7 @@ enum Reply {
     },
 }
 
-fn encode(request: &Request, transmission: Transmission) -> Message {
+fn encode(request: &Request, id: MessageId) -> Message {
     let subscribe = |id: &str, operation: &Operation| {
         let mut payload = json!({ "query": operation.query });
         if !operation.variables.is_null() {
@@ -173,7 +173,7 @@ fn encode(request: &Request, transmission: Transmission) -> Message {
     match request {
         Request::Init(payload) => with_payload("connection_init", payload),
         Request::Execute(operation) => {
-            let id = transmission.id.as_raw().to_string();
+            let id = id.as_raw().to_string();
             Message::text(subscribe(&id, operation).to_string())
         }
         Request::Subscribe(name, operation) => Message::text(subscribe(name, operation).to_string()),

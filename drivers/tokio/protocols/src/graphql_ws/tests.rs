@@ -1,3 +1,5 @@
+use heartline_tokio::Delivery;
+
 use super::*;
 
 fn decoded(text: &str) -> Result<Vec<Item<Received>>, CodecError> {
@@ -7,7 +9,7 @@ fn decoded(text: &str) -> Result<Vec<Item<Received>>, CodecError> {
 }
 
 fn encoded(request: &Request) -> Value {
-    let transmission = Transmission::first(MessageId::from_raw(12));
+    let transmission = Transmission::first(MessageId::from_raw(12), Delivery::AtLeastOnce);
     serde_json::from_str(GraphqlWs.encode(request, transmission).unwrap().to_text().unwrap()).unwrap()
 }
 

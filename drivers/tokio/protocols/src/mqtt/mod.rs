@@ -27,12 +27,12 @@ pub const MAX_PACKET: usize = 1 << 20;
 
 /// A publication of QoS 1.
 pub fn publish(topic: impl Into<String>, payload: impl Into<Bytes>) -> Outgoing<Request> {
-    Outgoing::at_least_once(Request::Publish { topic: topic.into(), payload: payload.into(), acknowledged: true })
+    Outgoing::at_least_once(Request::Publish { topic: topic.into(), payload: payload.into() })
 }
 
 /// A publication of QoS 0.
 pub fn publish_once(topic: impl Into<String>, payload: impl Into<Bytes>) -> Outgoing<Request> {
-    Outgoing::at_most_once(Request::Publish { topic: topic.into(), payload: payload.into(), acknowledged: false })
+    Outgoing::at_most_once(Request::Publish { topic: topic.into(), payload: payload.into() })
 }
 
 /// Who connects. `Debug` does not print the password.
@@ -71,14 +71,12 @@ impl fmt::Debug for Login {
 pub enum Request {
     /// The first packet of a connection.
     Connect(Login),
-    /// A publication; made by [`publish`] and [`publish_once`], whose delivery fits.
+    /// A publication: of QoS 1 if it is sent at least once, as by [`publish`], otherwise of QoS 0, as by [`publish_once`].
     Publish {
         /// Where to: no wildcards.
         topic: String,
         /// The content.
         payload: Bytes,
-        /// Whether it is of QoS 1.
-        acknowledged: bool,
     },
     /// Topic filters to subscribe to with QoS 1.
     Subscribe(Vec<String>),
@@ -180,10 +178,11 @@ impl Codec for Mqtt {
 
     fn encode(&mut self, request: &Request, transmission: Transmission) -> Result<Message, CodecError> {
         let Transmission { id, redelivery, .. } = transmission;
+        let is_acknowledged = transmission.is_acknowledged();
         Ok(Message::binary(match request {
             Request::Connect(login) => packet::connect(login),
-            Request::Publish { topic, payload, acknowledged } => {
-                let id = acknowledged.then(|| self.ids.of(id, redelivery));
+            Request::Publish { topic, payload } => {
+                let id = is_acknowledged.then(|| self.ids.of(id, redelivery));
                 packet::publish(topic, payload, id, redelivery)
             }
             Request::Subscribe(filters) => packet::subscribe(self.ids.of(id, redelivery), filters),

@@ -1,4 +1,4 @@
-use heartline_tokio::MessageId;
+use heartline_tokio::{Delivery, MessageId};
 
 use super::*;
 
@@ -12,8 +12,8 @@ fn encoded(codec: &mut Mqtt, request: &Request, transmission: Transmission) -> V
     codec.encode(request, transmission).unwrap().into_data().to_vec()
 }
 
-fn first(id: u64) -> Transmission {
-    Transmission::first(MessageId::from_raw(id))
+fn first(id: u64, delivery: Delivery) -> Transmission {
+    Transmission::first(MessageId::from_raw(id), delivery)
 }
 
 fn published(topic: &str, payload: &'static [u8]) -> Received {
@@ -28,7 +28,10 @@ fn connect_asks_for_a_session_that_lasts() {
     let expected = [&[0x10, 21, 0, 4][..], b"MQTT", &[4, 0xc0, 1, 44, 0, 2], b"me", &[0, 1], b"u", &[0, 2], b"pw"];
     let printed = format!("{login:?}");
     assert!(printed.contains("\"u\"") && !printed.contains("pw"), "{printed}");
-    assert_eq!(encoded(&mut Mqtt::default(), &Request::Connect(login), first(1)), expected.concat());
+    assert_eq!(
+        encoded(&mut Mqtt::default(), &Request::Connect(login), first(1, Delivery::ThisConnection)),
+        expected.concat()
+    );
 }
 
 #[test]
@@ -36,7 +39,7 @@ fn a_publication_of_qos_1_goes_again_with_dup_and_the_same_packet_id_until_its_p
     let mut codec = Mqtt::default();
     let outgoing = publish("t", "hi");
     let packet = |first: u8| [&[first, 7, 0, 1][..], b"t", &[0, 8], b"hi"].concat();
-    assert_eq!(encoded(&mut codec, outgoing.message(), first(7)), packet(0x32));
+    assert_eq!(encoded(&mut codec, outgoing.message(), first(7, outgoing.delivery())), packet(0x32));
     let again = Transmission::again(MessageId::from_raw(7));
     assert_eq!(encoded(&mut codec, outgoing.message(), again), packet(0x3a));
     assert_eq!(decoded(&mut codec, &[0x40, 2, 0, 8]).unwrap(), [Item::Acked(MessageId::from_raw(7))]);
@@ -45,7 +48,8 @@ fn a_publication_of_qos_1_goes_again_with_dup_and_the_same_packet_id_until_its_p
 
 #[test]
 fn a_publication_of_qos_0_has_no_packet_id() {
-    let bytes = encoded(&mut Mqtt::default(), publish_once("t", "hi").message(), first(7));
+    let outgoing = publish_once("t", "hi");
+    let bytes = encoded(&mut Mqtt::default(), outgoing.message(), first(7, outgoing.delivery()));
     assert_eq!(bytes, [&[0x30, 5, 0, 1][..], b"thi"].concat());
 }
 
@@ -91,7 +95,7 @@ fn a_subscription_asks_for_qos_1_and_learns_what_was_granted() {
     let mut codec = Mqtt::default();
     let request = Request::Subscribe(vec!["a/#".into(), "b".into()]);
     let expected = [&[0x82, 12, 0, 4, 0, 3][..], b"a/#", &[1, 0, 1], b"b", &[1]].concat();
-    assert_eq!(encoded(&mut codec, &request, first(3)), expected);
+    assert_eq!(encoded(&mut codec, &request, first(3, Delivery::ThisConnection)), expected);
     let items = decoded(&mut codec, &[0x90, 4, 0, 4, 1, 0x80]).unwrap();
     let subscribed = Item::Message(Received::Subscribed(vec![true, false]));
     assert_eq!(items, [Item::Acked(MessageId::from_raw(3)), subscribed]);
@@ -101,7 +105,7 @@ fn a_subscription_asks_for_qos_1_and_learns_what_was_granted() {
 fn a_long_packet_has_a_length_of_several_bytes() {
     let payload = vec![7; 20_000];
     let mut codec = Mqtt::default();
-    let bytes = encoded(&mut codec, publish_once("t", payload.clone()).message(), first(1));
+    let bytes = encoded(&mut codec, publish_once("t", payload.clone()).message(), first(1, Delivery::AtMostOnce));
     assert_eq!(bytes[..4], [0x30, 0xa3, 0x9c, 0x01]);
     let items = decoded(&mut codec, &bytes).unwrap();
     assert!(matches!(&items[..], [Item::Message(Received::Published { payload: p, .. })] if *p == payload));

@@ -22,12 +22,12 @@ pub fn url(server: &str) -> String {
 
 /// An event that is sent until the server has acknowledged it.
 pub fn acknowledged(name: &str, arguments: impl IntoIterator<Item = Value>) -> Outgoing<Packet> {
-    Outgoing::at_least_once(Packet::Event { event: array(name, arguments), acknowledged: true })
+    Outgoing::at_least_once(Packet::Event(array(name, arguments)))
 }
 
 /// An event that is sent once.
 pub fn event(name: &str, arguments: impl IntoIterator<Item = Value>) -> Outgoing<Packet> {
-    Outgoing::at_most_once(Packet::Event { event: array(name, arguments), acknowledged: false })
+    Outgoing::at_most_once(Packet::Event(array(name, arguments)))
 }
 
 fn array(name: &str, arguments: impl IntoIterator<Item = Value>) -> String {
@@ -39,13 +39,9 @@ fn array(name: &str, arguments: impl IntoIterator<Item = Value>) -> String {
 pub enum Packet {
     /// Joins the namespace, with what the server's middleware wants to see; `null` for nothing.
     Connect(Value),
-    /// An event; made by [`acknowledged`] and [`event`], whose delivery fits.
-    Event {
-        /// Its name and arguments as a JSON array.
-        event: String,
-        /// Whether the server is asked to acknowledge it.
-        acknowledged: bool,
-    },
+    /// An event, its name and arguments as a JSON array. The server is asked to acknowledge it if it is sent at least once,
+    /// as by [`acknowledged`], and not if it is sent as by [`event`].
+    Event(String),
 }
 
 /// What is received.
@@ -141,7 +137,7 @@ impl Codec for SocketIo {
     fn size(packet: &Packet) -> Result<usize, CodecError> {
         Ok(match packet {
             Packet::Connect(auth) => auth.to_string().len(),
-            Packet::Event { event, .. } => event.len(),
+            Packet::Event(event) => event.len(),
         })
     }
 
@@ -149,10 +145,10 @@ impl Codec for SocketIo {
         Ok(match packet {
             Packet::Connect(Value::Null) => self.packet('0', ""),
             Packet::Connect(auth) => self.packet('0', &auth.to_string()),
-            Packet::Event { event, acknowledged: true } => {
+            Packet::Event(event) if transmission.is_acknowledged() => {
                 self.packet('2', &format!("{}{event}", transmission.id.as_raw()))
             }
-            Packet::Event { event, .. } => self.packet('2', event),
+            Packet::Event(event) => self.packet('2', event),
         })
     }
 

@@ -9,7 +9,7 @@ fn decoded(codec: &mut SocketIo, text: &str) -> Result<Vec<Item<Received>>, Code
 }
 
 fn encoded(codec: &mut SocketIo, outgoing: Outgoing<Packet>) -> String {
-    let transmission = Transmission::first(MessageId::from_raw(12));
+    let transmission = Transmission::first(MessageId::from_raw(12), outgoing.delivery());
     codec.encode(outgoing.message(), transmission).unwrap().to_string()
 }
 
@@ -51,8 +51,8 @@ fn a_namespace_stands_in_every_packet_and_packets_of_others_are_none_of_ours() {
     let mut chat = SocketIo::new("/chat");
     assert_eq!(encoded(&mut chat, acknowledged("say", [])), r#"42/chat,12["say"]"#);
     assert_eq!(
-        chat.encode(&Packet::Connect(json!({ "token": 1 })), Transmission::first(MessageId::from_raw(1))).unwrap(),
-        Message::text(r#"40/chat,{"token":1}"#)
+        encoded(&mut chat, Outgoing::this_connection(Packet::Connect(json!({ "token": 1 })))),
+        r#"40/chat,{"token":1}"#
     );
     assert_eq!(decoded(&mut chat, r#"40/chat,{"sid":"y"}"#).unwrap(), [Item::Message(Received::Connected)]);
     assert_eq!(decoded(&mut chat, "43/chat,12[]").unwrap(), [Item::Acked(MessageId::from_raw(12))]);

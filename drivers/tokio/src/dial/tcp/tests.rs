@@ -1,6 +1,8 @@
 use std::cell::RefCell;
 use std::future::pending;
+use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::*;

@@ -15,13 +15,16 @@ use crate::ended::{Close, Ended};
 
 impl<C: Codec, H: Host<C>> Driver<C, H> {
     /// Carries out everything that the session asks for. None of it waits.
+    #[inline]
     pub(super) fn pull(&mut self) {
         while let Some(action) = self.session.next_action() {
             self.carry_out(action);
         }
     }
 
+    #[inline(never)]
     fn carry_out(&mut self, action: Action<C::Out>) {
+        let _entered = self.observer.action(self.now, &action);
         match action {
             Action::Deliver(_) => {} // Only `Input::Message` leads to it.
             Action::Abort { conn, .. } => {
@@ -31,6 +34,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
             Action::Connect { conn, attempt, last_loss, renew, .. } => {
                 let (request, last_ended) = (self.request.clone(), self.view.last_ended.clone());
                 let dial = Dial { request, attempt, last_loss, last_ended, renew };
+                self.dialled = self.greets.then(|| dial.clone());
                 let dialling = self.host.dial(conn, dial);
                 self.link.dial(conn, dialling);
                 self.more = true;
@@ -75,7 +79,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
 
     /// The end that follows from a stop of the retry policy has the cause of the stop.
     fn with_reason(&self, mut event: Event) -> Event {
-        if let Event::Changed { to: State::Closed, cause, .. } = &mut event {
+        if let Event::StateChanged { to: State::Closed, cause, .. } = &mut event {
             *cause = self.stopped.unwrap_or(*cause);
         }
         event
@@ -126,6 +130,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         self.stats.session = session.stats();
         (self.stats.queued, self.stats.queued_bytes) = (session.queued(), session.held_bytes());
         self.stats.discarded = self.discarded + self.output.discarded();
+        self.observer.counted(&self.stats);
         self.news |= self.shared.settle(&mut self.settlement, session.state(), &self.stats, end_of_turn);
     }
 

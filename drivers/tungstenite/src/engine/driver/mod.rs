@@ -24,9 +24,10 @@ use heartline::{Action, CloseCode, Config, ConnId, Input, Outcome, State, Timest
 use super::host::{Connection, Greeting as _, Host};
 use super::inbound::{Entry, Vacancy};
 use super::link::Link;
+use super::observe::Observer;
 use super::session::Calls;
 use super::shared::{Command, Settlement, Shared};
-use crate::client::{End, EndReason, Options, Record, Retry, Stats};
+use crate::client::{Dial, End, EndReason, Options, Record, Retry, Stats};
 use crate::codec::{Codec, Items};
 use crate::ended::{Close, Ended};
 use crate::request::{Request, Response};
@@ -59,6 +60,8 @@ pub struct Driver<C: Codec, H: Host<C>> {
     /// There is a greeting on every connection.
     greets: bool,
     greeting: Option<Greet<C, H>>,
+    /// The latest dial, if its connection is to be greeted.
+    dialled: Option<Dial>,
     /// The time of this turn. It does not move within the turn: however long the application takes over a message, no
     /// deadline passes before the socket was read again.
     now: Timestamp,
@@ -70,7 +73,7 @@ pub struct Driver<C: Codec, H: Host<C>> {
     more: bool,
 
     shared: Arc<Shared<C::Out>>,
-    commands: Vec<Command<C::Out>>,
+    commands: VecDeque<Command<C::Out>>,
     tickets: Tickets,
     settlement: Settlement<C::Out>,
     /// The status was published, or an outcome given.
@@ -93,6 +96,7 @@ pub struct Driver<C: Codec, H: Host<C>> {
     stopped: Option<Cause>,
     view: View,
     stats: Stats,
+    observer: Observer,
     /// Messages that were received and never put into the output.
     discarded: u64,
     abandoned: (u64, u64),
@@ -140,15 +144,17 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
             codec,
             host,
             link: Link::new(options.limits.write_buffer),
+            observer: Observer::new(&request),
             request,
             greets,
             greeting: None,
+            dialled: None,
             now: shared.clock().now(),
             looking: false,
             busy: 0,
             more: false,
             shared,
-            commands: Vec::new(),
+            commands: VecDeque::new(),
             tickets: Tickets::default(),
             settlement: Settlement::default(),
             news: false,
@@ -195,6 +201,11 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         self.end.as_ref()
     }
 
+    /// Whether the last turn has left something to do at once.
+    pub fn has_more(&self) -> bool {
+        self.more
+    }
+
     /// Whether the last turns have published a status or given an outcome. Says so once.
     pub fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)
@@ -216,25 +227,50 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         self.finish(EndReason::Dropped);
     }
 
-    /// Ends everything: every message gets its outcome, the stream of what was received its end.
+    /// Ends everything: every message gets its outcome, the stream of what was received its end. Where the application's
+    /// own code is met (it may be what has panicked already), another panic does not keep the rest from its end.
     fn finish(&mut self, reason: EndReason) -> Arc<End> {
-        self.link.drop_socket();
-        if let Some(mut greet) = self.greeting.take() {
-            let left = greet.greeting.close().into_iter();
-            self.parked.extend(left.map(|(message, size)| Entry::Message(message, size)));
-        }
+        let mut panicked = None;
+        let mut guarded = |step: &mut dyn FnMut()| {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(step)) {
+                panicked.get_or_insert_with(|| EndReason::Panicked(panic_message(&*panic)));
+            }
+        };
+        guarded(&mut || self.link.drop_socket());
+        guarded(&mut || self.leave_greeting());
         self.shared.refuse();
+        self.give_back();
         self.abandon();
-        self.settle(None);
-        let unsent = self.shared.finish();
+        guarded(&mut || self.settle(None));
+        let (unsent, unwanted) = self.shared.finish();
+        let mut unwanted = Some(unwanted);
+        guarded(&mut || drop(unwanted.take()));
+        let reason = panicked.filter(|_| !matches!(reason, EndReason::Panicked(_))).unwrap_or(reason);
         let (returned, unconfirmed) = self.abandoned;
         let ended = self.view.last_ended.clone().filter(|_| matches!(reason, EndReason::Stopped(_)));
         let end = Arc::new(End { reason, returned: returned + unsent, unconfirmed, ended });
         self.end = Some(end.clone());
+        self.observer.finished(&end);
         self.publish_end(&end);
         self.batch.append(&mut self.parked);
         self.output.finish(&mut self.batch);
         end
+    }
+
+    fn leave_greeting(&mut self) {
+        let Some(mut greet) = self.greeting.take() else { return };
+        let left = greet.greeting.close().into_iter();
+        self.parked.extend(left.map(|(message, size)| Entry::Message(message, size)));
+    }
+
+    /// What was taken from the handles, behind a command that has panicked.
+    fn give_back(&mut self) {
+        for command in std::mem::take(&mut self.commands) {
+            let Command::Send(submission) = command else { continue };
+            self.abandoned.0 += 1;
+            let outcome = Outcome::Returned(Reason::Abandoned, submission.outgoing.message);
+            self.settlement.give(submission.slot, outcome);
+        }
     }
 
     /// Without a word to the peer, and without asking the application anything.
@@ -252,6 +288,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
 
     /// A message has its outcome.
     fn resolve(&mut self, id: MessageId, outcome: Outcome<C::Out>) {
+        self.observer.outcome(id, &outcome);
         match &outcome {
             Outcome::Returned(Reason::Abandoned, _) => self.abandoned.0 += 1,
             Outcome::Unconfirmed(Reason::Abandoned, _) => self.abandoned.1 += 1,
@@ -259,9 +296,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         }
         let Some(ticket) = self.tickets.remove(id) else { return };
         self.settlement.release(ticket.lane, ticket.room);
-        if let Some(slot) = ticket.slot {
-            self.settlement.outcomes.push((slot, outcome));
-        }
+        self.settlement.give(ticket.slot, outcome);
     }
 
     fn handle(&mut self, input: Input<C::Out>) {

@@ -27,6 +27,18 @@ impl<R> Output<R> {
         }
     }
 
+    pub(super) fn is_handler(&self) -> bool {
+        matches!(self, Self::Handler(_))
+    }
+
+    /// Calls the handler with this message, behind what waits for it. Does nothing without a handler.
+    pub(super) fn call(&mut self, waiting: &mut VecDeque<Entry<R>>, message: R) {
+        if let Self::Handler(handler) = self {
+            waiting.drain(..).for_each(|entry| handler(entry.into_received()));
+            handler(Received::Message(message));
+        }
+    }
+
     /// Hands a batch over. Says what there is room for now; `waiting` is woken when there is more.
     pub(super) fn put(&mut self, batch: &mut VecDeque<Entry<R>>, waiting: Option<&Waker>) -> Vacancy {
         match self {

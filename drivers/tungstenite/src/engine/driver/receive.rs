@@ -8,7 +8,7 @@ use heartline::{ConnId, Input, MessageId, State};
 use tungstenite::Message;
 
 use super::super::host::{Greeting, Host};
-use super::super::inbound::{Entry, push};
+use super::super::inbound::{Entry, Taken, push};
 use super::{Driver, Greet};
 use crate::client::{Event, WhenFull};
 use crate::codec::{Codec, Item, pong_token};
@@ -24,10 +24,9 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         self.view.changed = true;
         self.handle(Input::Opened { conn });
         let session = self.session.look();
-        if !self.greets || session.state() != State::Greeting || session.conn() != Some(conn) {
-            return;
-        }
-        match self.host.greet(&response) {
+        let greets = session.state() == State::Greeting && session.conn() == Some(conn);
+        let Some(dial) = self.dialled.take().filter(|_| greets) else { return };
+        match self.host.greet(dial, &response) {
             Ok(greeting) => self.greeting = Some(Greet { conn, greeting, over: false, unsent: None }),
             Err(error) => self.end(conn, error.into()),
         }
@@ -47,12 +46,20 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
 
     fn pong(&mut self, conn: ConnId, token: Option<u32>) {
         self.handle(Input::Pong { conn, token });
+        self.observer.pong(self.now, self.session.look().rtt());
         self.view.changed = true;
     }
 
-    fn decode(&mut self, conn: ConnId, message: Message) {
-        let size = message.len();
-        let decoded = self.codec.decode(message, &mut self.items);
+    fn decode(&mut self, conn: ConnId, frame: Message) {
+        let size = frame.len();
+        match C::whole(frame) {
+            Ok(message) => self.message(conn, message, u32::try_from(size).unwrap_or(u32::MAX)),
+            Err(frame) => self.decode_items(conn, frame, size),
+        }
+    }
+
+    fn decode_items(&mut self, conn: ConnId, frame: Message, size: usize) {
+        let decoded = self.codec.decode(frame, &mut self.items);
         if self.items.is_empty() {
             self.handle(Input::Alive { conn });
         }
@@ -71,12 +78,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
 
     fn take(&mut self, conn: ConnId, item: Item<C::In>, size: u32) {
         match item {
-            Item::Message(message) => {
-                if self.session.received(self.now, conn) {
-                    self.deliver(conn, message, size);
-                }
-                self.pull();
-            }
+            Item::Message(message) => self.message(conn, message, size),
             Item::Pong(token) => self.pong(conn, token),
             Item::Acked(id) => {
                 self.handle(Input::Alive { conn });
@@ -99,6 +101,14 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         }
     }
 
+    #[inline]
+    fn message(&mut self, conn: ConnId, message: C::In, size: u32) {
+        if self.session.received(self.now, conn) {
+            self.deliver(conn, message, size);
+        }
+        self.pull();
+    }
+
     fn dictate(&mut self, conn: ConnId, mode: HeartbeatMode) {
         self.handle(Input::Heartbeat { conn, mode });
     }
@@ -112,6 +122,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
     }
 
     /// To the greeting if there is one, else to the application.
+    #[inline]
     fn deliver(&mut self, conn: ConnId, message: C::In, size: u32) {
         self.stats.received += 1;
         match &mut self.greeting {
@@ -127,7 +138,12 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
     }
 
     /// To the application, if there is room.
+    #[inline]
     fn offer(&mut self, message: C::In, size: u32) {
+        if self.output.is_handler() {
+            self.announce();
+            return self.output.call(&mut self.batch, message);
+        }
         let fits = self.parked.is_empty() && (self.vacancy.take(size) || self.look_for_room(size));
         if fits {
             self.batch.push_back(Entry::Message(message, size));
@@ -189,6 +205,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
             if self.stalled.is_none() {
                 (self.stalled, self.view.changed) = (Some(self.now), true);
                 self.stats.stalls += 1;
+                self.observer.stalled();
                 self.more = true; // Room may have come just now.
             }
         } else if self.stalled.take().is_some() {
@@ -207,6 +224,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
     pub(super) fn end(&mut self, conn: ConnId, ended: Ended) {
         self.end_greeting(conn);
         self.link.abort(conn);
+        self.observer.ended(&ended);
         let input = ended.input(conn);
         self.view.last_ended = Some(Arc::new(ended));
         self.view.changed = true;
@@ -232,10 +250,20 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         self.end(conn, ended);
     }
 
-    /// What the hook did not take goes to the application: it has arrived.
+    /// What the hook did not take goes to the application: it has arrived. Greetings read although nobody takes what was
+    /// received before them, so what they leave behind that is bounded over all connections.
     pub(super) fn end_greeting(&mut self, conn: ConnId) {
         let Some(mut greeting) = self.greeting.take_if(|greeting| greeting.conn == conn) else { return };
+        let mut parked = Taken::default();
+        self.parked.iter().for_each(|entry| parked.add_entry(entry));
+        let limit = (self.options.greeting_messages, self.options.greeting_bytes);
+        let bounded = parked.messages > 0;
         for (message, size) in greeting.greeting.close() {
+            parked.add(size);
+            if bounded && (parked.messages > limit.0 || parked.bytes > limit.1) {
+                self.discarded += 1;
+                continue;
+            }
             self.offer(message, size);
         }
     }

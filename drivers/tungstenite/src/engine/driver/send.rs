@@ -1,6 +1,7 @@
 //! What the handles ask for, and what goes out.
 
 use std::task::Waker;
+use std::time::Duration;
 
 use heartline::message::{Delivery, Reason, Refusal, Refused};
 use heartline::{CloseCode, Input, Outcome, Outgoing, State};
@@ -20,10 +21,11 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
     pub(super) fn execute_commands(&mut self) {
         let mut commands = std::mem::take(&mut self.commands);
         self.shared.take_commands(&mut commands);
-        for command in commands.drain(..) {
+        self.commands = commands;
+        // One by one: if one panics, the others are still there.
+        while let Some(command) = self.commands.pop_front() {
             self.execute(command);
         }
-        self.commands = commands;
     }
 
     fn execute(&mut self, command: Command<C::Out>) {
@@ -31,7 +33,8 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
             Command::Send(submission) => self.submit(submission),
             Command::Cancel(slot) => {
                 let named = self.settlement.named.iter().find(|(named, _)| *named == slot).map(|(_, id)| *id);
-                if let Some(id) = named.or_else(|| self.shared.slots(|slots| slots.id(slot))) {
+                let known = self.shared.slots(|slots| slots.take_cancel(slot));
+                if let Some(id) = named.or(known) {
                     self.handle(Input::Cancel { id });
                 }
             }
@@ -57,7 +60,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         let Submission { outgoing, size, slot, called } = submission;
         let (delivery, lane) = (outgoing.delivery, lane(outgoing.delivery));
         let room = Room::one(size);
-        let passed = self.now.saturating_since(called);
+        let passed = called.map_or(Duration::ZERO, |called| self.now.saturating_since(called));
         let time_to_live = outgoing.expires_in.map(|time_to_live| time_to_live.saturating_sub(passed));
         let outgoing = envelope(outgoing.message, delivery, size, time_to_live);
         match self.session.send(self.now, outgoing) {
@@ -101,7 +104,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         }
     }
 
-    fn close(&mut self, code: CloseCode, reason: &str, within: std::time::Duration) {
+    fn close(&mut self, code: CloseCode, reason: &str, within: Duration) {
         let by = self.now.saturating_add(within);
         self.close_by = Some(self.close_by.map_or(by, |earlier| earlier.min(by)));
         self.close.get_or_insert_with(|| Close::with_shortened(code, reason));
@@ -117,6 +120,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
     /// Messages, as far as the socket takes them. The order is write, `sent`, flush; and nothing is written behind what
     /// is not flushed, for if the connection then failed, it would be unknown how much of it is out.
     pub(super) fn write(&mut self, waker: &Waker) {
+        let _entered = self.observer.enter();
         for round in 0.. {
             self.send_greeting(waker);
             if !self.link.flush() || !self.fill() {
@@ -179,7 +183,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
     }
 }
 
-fn envelope<M>(message: M, delivery: Delivery, size: u32, time_to_live: Option<std::time::Duration>) -> Outgoing<M> {
+fn envelope<M>(message: M, delivery: Delivery, size: u32, time_to_live: Option<Duration>) -> Outgoing<M> {
     let size = size as usize;
     let outgoing = match delivery {
         Delivery::ThisConnection => Outgoing::this_connection(message, size),

@@ -8,7 +8,7 @@ use heartline::{CloseCode, Input, State, Timestamp};
 
 use super::super::host::{Greeting as _, Host};
 use super::super::link::Read;
-use super::{Driver, Output};
+use super::Driver;
 use crate::client::EndReason;
 use crate::codec::Codec;
 use crate::ended::Close;
@@ -30,7 +30,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         self.greet(cx);
         self.meet_deadlines(cx, quiet);
         self.rotate();
-        if matches!(self.output, Output::Handler(_)) {
+        if self.output.is_handler() {
             self.hand_over(cx);
             self.execute_commands(); // The answers go out in this turn.
         }
@@ -53,6 +53,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
 
     /// True if nothing more can be read, as far as the runtime has looked.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        let _entered = self.observer.enter();
         for _ in 0..BURST {
             if !self.may_read() {
                 return true;
@@ -189,6 +190,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
 
     /// A greeting takes its part of a turn.
     fn greet(&mut self, cx: &mut Context<'_>) {
+        let _entered = self.observer.enter();
         self.send_greeting(cx.waker());
         let Some(greet) = self.greeting.as_mut().filter(|greet| !greet.over) else { return };
         match greet.greeting.poll(cx) {

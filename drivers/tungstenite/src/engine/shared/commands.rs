@@ -1,7 +1,7 @@
 //! What the handles ask of the driver. Bounded: so many sends as the outbox has room for, one cancel for each receipt, and
 //! of the others one of a kind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::mem::take;
 use std::time::Duration;
 
@@ -47,8 +47,8 @@ pub struct Submission<M> {
     pub(crate) size: u32,
     /// Where the outcome goes; nowhere if the receipt was dropped.
     pub(crate) slot: Option<SlotKey>,
-    /// When `send` was called.
-    pub(crate) called: Timestamp,
+    /// When `send` was called, if the message has a time to live.
+    pub(crate) called: Option<Timestamp>,
 }
 
 /// So many acknowledgements of ids that no message of the outbox has may wait for the driver.
@@ -56,7 +56,7 @@ pub(super) const SPARE_ACKS: u64 = 1024;
 
 /// Those that the driver has not taken yet.
 pub(super) struct Commands<M> {
-    queue: Vec<Command<M>>,
+    queue: VecDeque<Command<M>>,
     /// What handles have named as acknowledged, each id once.
     acked: BTreeSet<u64>,
     most_acked: u64,
@@ -65,12 +65,12 @@ pub(super) struct Commands<M> {
 impl<M> Commands<M> {
     /// For an outbox of so many messages.
     pub(super) fn new(messages: u64) -> Self {
-        Self { queue: Vec::new(), acked: BTreeSet::new(), most_acked: messages + SPARE_ACKS }
+        Self { queue: VecDeque::new(), acked: BTreeSet::new(), most_acked: messages + SPARE_ACKS }
     }
 
     /// Queues a message that was accepted.
     pub(super) fn send(&mut self, submission: Submission<M>) {
-        self.queue.push(Command::Send(submission));
+        self.queue.push_back(Command::Send(submission));
     }
 
     /// Queues a command. What repeats one that the driver has not taken yet is merged with it, so that however often
@@ -105,7 +105,7 @@ impl<M> Commands<M> {
             Command::WindUp if self.has(|queued| matches!(queued, Command::WindUp)) => return,
             _ => {}
         }
-        self.queue.push(command);
+        self.queue.push_back(command);
     }
 
     fn has(&self, is_meant: impl Fn(&Command<M>) -> bool) -> bool {
@@ -113,9 +113,9 @@ impl<M> Commands<M> {
     }
 
     /// All of them, into an empty buffer. What they have to say to a receipt that was dropped, they keep to themselves.
-    pub(super) fn take(&mut self, into: &mut Vec<Command<M>>, slots: &mut Slots<M>) {
+    pub(super) fn take(&mut self, into: &mut VecDeque<Command<M>>, slots: &mut Slots<M>) {
         std::mem::swap(into, &mut self.queue);
-        for command in &mut *into {
+        for command in into.iter_mut() {
             if let Command::Send(submission) = command {
                 submission.slot = submission.slot.filter(|slot| slots.is_held(*slot));
             }

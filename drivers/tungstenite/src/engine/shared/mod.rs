@@ -6,6 +6,7 @@ mod room;
 mod settlement;
 mod waiters;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -124,15 +125,13 @@ impl<M> Shared<M> {
         }
     }
 
-    /// What the codec says of a message.
+    /// How many bytes a message counts.
     ///
     /// # Errors
-    /// It comes back, as it can never be encoded.
-    pub(super) fn size(&self, outgoing: Outgoing<M>) -> Result<(Outgoing<M>, u32), SendError<M>> {
-        match (self.sizer)(&outgoing.message) {
-            Ok(size) => Ok((outgoing, u32::try_from(size).unwrap_or(u32::MAX))),
-            Err(error) => Err(SendError::new(Refusal::Codec(error), outgoing)),
-        }
+    /// The codec can never encode it.
+    pub(super) fn size(&self, outgoing: &Outgoing<M>) -> Result<u32, Refusal> {
+        let size = (self.sizer)(&outgoing.message).map_err(Refusal::Codec)?;
+        Ok(u32::try_from(size).unwrap_or(u32::MAX))
     }
 
     /// Accepts a message if there is room for it now, and no send waits for room.
@@ -140,52 +139,62 @@ impl<M> Shared<M> {
     /// # Errors
     /// The message comes back, with the reason.
     pub fn try_send(self: &Arc<Self>, outgoing: Outgoing<M>) -> Result<Receipt<M>, SendError<M>> {
-        let (outgoing, size) = self.size(outgoing)?;
-        let slot = self.submit(outgoing, size, self.clock.now(), &mut None, None)?;
+        let size = match self.size(&outgoing) {
+            Ok(size) => size,
+            Err(reason) => return Err(SendError::new(reason, outgoing)),
+        };
+        let called = self.called(&outgoing);
+        let slot = self.submit(outgoing, size, called, &mut None, None)?;
         Ok(Receipt::new(self.clone(), slot))
+    }
+
+    /// When `send` was called, if that matters to the message.
+    pub(super) fn called(&self, outgoing: &Outgoing<M>) -> Option<Timestamp> {
+        outgoing.time_to_live().map(|_| self.clock.now())
     }
 
     /// Accepts a message if there is room and no other send waits. Without room it comes back; with a waker the caller
     /// gets, or keeps, a `place` among the sends that wait.
+    #[inline]
     pub(super) fn submit(
         &self,
         outgoing: Outgoing<M>,
         size: u32,
-        called: Timestamp,
+        called: Option<Timestamp>,
         place: &mut Option<u64>,
         waker: Option<&Waker>,
     ) -> Result<SlotKey, SendError<M>> {
         let lane = lane(outgoing.delivery);
-        let (result, woken) = {
-            let mut inner = self.lock();
-            match inner.refusal(lane, size, *place, self.max_outbound) {
-                Some(reason) => {
-                    if let (Refusal::Full, Some(waker)) = (&reason, waker) {
-                        inner.waiters.wait(place, lane, size, waker);
-                    }
-                    (Err(SendError::new(reason, outgoing)), (None, None))
-                }
-                None => {
-                    if let Some(place) = place.take() {
-                        inner.waiters.leave(place);
-                    }
-                    inner.held[lane].add(Room::one(size));
-                    let slot = inner.slots.take();
-                    inner.commands.send(Submission { outgoing, size, slot: Some(slot), called });
-                    let next = inner.first_that_fits(lane);
-                    (Ok(slot), (self.notify(&mut inner), next))
-                }
+        let mut inner = self.lock();
+        if let Some(reason) = inner.refusal(lane, size, *place, self.max_outbound) {
+            let mut old = None; // Dropped outside of the lock.
+            if let (Refusal::Full, Some(waker)) = (&reason, waker) {
+                old = inner.waiters.wait(place, lane, size, waker);
             }
-        };
-        wake(woken);
-        result
+            drop(inner);
+            drop(old);
+            return Err(SendError::new(reason, outgoing));
+        }
+        let old = place.take().and_then(|place| inner.waiters.leave(place)).and_then(|(_, waker)| waker);
+        inner.held[lane].add(Room::one(size));
+        let slot = inner.slots.take();
+        inner.commands.send(Submission { outgoing, size, slot: Some(slot), called });
+        let next = inner.first_that_fits(lane);
+        let driver = self.notify(&mut inner);
+        drop(inner);
+        wake((driver, next));
+        drop(old);
+        Ok(slot)
     }
 
     /// Gives up a place; the next one may fit.
     pub(super) fn leave(&self, place: u64) {
-        let next = {
+        let (next, _old) = {
             let mut inner = self.lock();
-            inner.waiters.leave(place).and_then(|lane| inner.first_that_fits(lane))
+            match inner.waiters.leave(place) {
+                Some((lane, waker)) => (inner.first_that_fits(lane), waker),
+                None => (None, None),
+            }
         };
         wake((None, next));
     }
@@ -207,7 +216,7 @@ impl<M> Shared<M> {
     }
 
     /// Takes what the handles asked for.
-    pub(super) fn take_commands(&self, into: &mut Vec<Command<M>>) {
+    pub(super) fn take_commands(&self, into: &mut VecDeque<Command<M>>) {
         if self.pending.swap(false, Ordering::Acquire) {
             let inner = &mut *self.lock();
             inner.commands.take(into, &mut inner.slots);
@@ -229,22 +238,28 @@ impl<M> Shared<M> {
         self.evicts
     }
 
-    /// The driver is going: nothing is accepted from here on, and what it has not taken is returned. So many were that.
-    pub(super) fn finish(&self) -> u64 {
+    /// The driver is going: nothing is accepted from here on, and what it has not taken is returned. So many were that;
+    /// those that nobody wants are for the caller to drop.
+    pub(super) fn finish(&self) -> (u64, Vec<Outcome<M>>) {
         let (messages, mut wakers) = {
             let inner = &mut *self.lock();
             (inner.closed, inner.ended) = (true, true);
             (inner.commands.take_messages(), inner.waiters.wake_all())
         };
-        let returned = messages.len() as u64;
+        let (returned, mut unwanted) = (messages.len() as u64, Vec::new());
         for submission in messages {
-            let Some(slot) = submission.slot else { continue };
             let outcome = Outcome::Returned(Reason::Abandoned, submission.outgoing.message);
-            let resolved = self.slots(|slots| slots.resolve(slot, outcome));
-            wakers.extend(resolved.ok().flatten());
+            let resolved = match submission.slot {
+                Some(slot) => self.slots(|slots| slots.resolve(slot, outcome)),
+                None => Err(outcome),
+            };
+            match resolved {
+                Ok(waker) => wakers.extend(waker),
+                Err(outcome) => unwanted.push(outcome),
+            }
         }
         wakers.into_iter().for_each(Waker::wake);
-        returned
+        (returned, unwanted)
     }
 }
 
@@ -272,7 +287,8 @@ impl<M> Inner<M> {
 }
 
 fn wake((driver, others): (Option<Waker>, impl IntoIterator<Item = Waker>)) {
-    driver.into_iter().chain(others).for_each(Waker::wake);
+    driver.into_iter().for_each(Waker::wake);
+    others.into_iter().for_each(Waker::wake);
 }
 
 #[cfg(test)]

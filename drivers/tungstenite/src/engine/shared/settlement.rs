@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use heartline::{MessageId, Outcome, State};
 
-use super::super::slots::SlotKey;
+use super::super::slots::{SlotKey, set_waker};
 use super::{Inner, Room, Shared};
 use crate::client::Stats;
 
@@ -27,6 +27,15 @@ impl<M> Default for Settlement<M> {
 }
 
 impl<M> Settlement<M> {
+    /// An outcome for its receipt, or for nobody. A message in it is dropped later, as that may panic.
+    pub(crate) fn give(&mut self, slot: Option<SlotKey>, outcome: Outcome<M>) {
+        match slot {
+            Some(slot) => self.outcomes.push((slot, outcome)),
+            None if matches!(outcome, Outcome::Returned(..) | Outcome::Unconfirmed(..)) => self.unwanted.push(outcome),
+            None => {}
+        }
+    }
+
     /// This room is free now.
     pub(crate) fn release(&mut self, lane: usize, room: Room) {
         self.released[lane].add(room);
@@ -45,22 +54,21 @@ impl<M> Shared<M> {
         stats: &Stats,
         end_of_turn: Option<&Waker>,
     ) -> bool {
+        let mut _old = None; // Dropped outside of the lock.
         let resolved = {
             let inner = &mut *self.lock();
             let resolved = inner.settle(settlement, state, stats);
             if let Some(waker) = end_of_turn {
                 // Under the lock: what is asked for from here on wakes the driver, and what came before it sees.
                 self.awake.store(false, Ordering::Relaxed);
-                match &mut inner.driver {
-                    Some(driver) => driver.clone_from(waker),
-                    None => inner.driver = Some(waker.clone()),
-                }
+                _old = set_waker(&mut inner.driver, waker);
             }
             resolved
         };
-        settlement.unwanted.clear(); // outside of the lock
         let news = resolved || !settlement.wakers.is_empty();
         settlement.wakers.drain(..).for_each(Waker::wake);
+        // Outside of the lock, and last: to drop a message may panic.
+        settlement.unwanted.clear();
         news
     }
 

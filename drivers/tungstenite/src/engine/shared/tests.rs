@@ -13,16 +13,17 @@ fn shared() -> Arc<Shared<Utf8Bytes>> {
 }
 
 fn taken(shared: &Shared<Utf8Bytes>) -> Vec<Command<Utf8Bytes>> {
-    let mut commands = Vec::new();
+    let mut commands = VecDeque::new();
     shared.take_commands(&mut commands);
-    commands
+    commands.into()
 }
 
 #[test]
 fn however_often_a_handle_asks_the_queue_does_not_grow() {
     let shared = shared();
-    let (outgoing, size) = shared.size(Outgoing::at_most_once("x")).expect("a text");
-    let slot = shared.submit(outgoing, size, Timestamp::ORIGIN, &mut None, None).expect("room");
+    let outgoing = Outgoing::at_most_once("x");
+    let size = shared.size(&outgoing).expect("a text");
+    let slot = shared.submit(outgoing, size, None, &mut None, None).expect("room");
     for number in 0..10_000 {
         shared.command(Command::Reconnect);
         shared.command(Command::NetworkChanged);
@@ -62,8 +63,9 @@ fn the_last_of_pause_resume_and_reconnect_counts() {
 #[test]
 fn a_receipt_is_cancelled_once() {
     let shared = shared();
-    let (outgoing, size) = shared.size(Outgoing::at_most_once("x")).expect("a text");
-    let slot = shared.submit(outgoing, size, Timestamp::ORIGIN, &mut None, None).expect("room");
+    let outgoing = Outgoing::at_most_once("x");
+    let size = shared.size(&outgoing).expect("a text");
+    let slot = shared.submit(outgoing, size, None, &mut None, None).expect("room");
     shared.cancel(slot);
     assert_eq!(taken(&shared).len(), 2);
     shared.cancel(slot);

@@ -124,7 +124,7 @@ fn socks_leads_to_a_connection_and_what_follows_the_answer_is_left_alone() {
 
 #[test]
 fn a_refusal_says_why_and_the_default_policy_retries_what_may_pass() {
-    use TransportError::{Address, Connect, Io, Protocol};
+    use TransportError::{Connect, Io, Protocol, Proxy};
     let transport = Loss::Transport;
     let cases: [(&str, &[u8], Loss, Verdict, &str); 17] = [
         ("http://p", b"HTTP/1.1 401 Wrong\r\n\r\n", Loss::Status(407), Verdict::Stop, "401 Wrong"),
@@ -136,11 +136,11 @@ fn a_refusal_says_why_and_the_default_policy_retries_what_may_pass() {
         ("http://p", b"SSH-2.0-OpenSSH\r\n\r\n", transport(Protocol), Verdict::Retry, "no HTTP response"),
         ("http://p", b"\r\n\r\n\r\n", transport(Protocol), Verdict::Retry, "no HTTP response"),
         ("http://p", b"HTTP/1.1 200 OK\r\nA", transport(Io), Verdict::Retry, "closed the connection"),
-        ("socks5://p", b"\x05\xff", transport(Address), Verdict::Stop, "another login"),
+        ("socks5://p", b"\x05\xff", transport(Proxy), Verdict::Stop, "another login"),
         ("socks5://p", b"\x05\x02", transport(Protocol), Verdict::Retry, "was not offered"),
         ("socks5://p", b"HTTP/1.1 400", transport(Protocol), Verdict::Retry, "does not speak SOCKS 5"),
-        ("socks5://me:x@p", b"\x05\x02\x01\x01", transport(Address), Verdict::Stop, "user name and password"),
-        ("socks5://p", b"\x05\x00\x05\x02", transport(Address), Verdict::Stop, "not allowed"),
+        ("socks5://me:x@p", b"\x05\x02\x01\x01", transport(Proxy), Verdict::Stop, "user name and password"),
+        ("socks5://p", b"\x05\x00\x05\x02", transport(Proxy), Verdict::Stop, "not allowed"),
         ("socks5://p", b"\x05\x00\x05\x05", transport(Connect), Verdict::Retry, "connection refused (reply 5)"),
         ("socks5://p", b"\x05\x00\x05\x63", transport(Connect), Verdict::Retry, "(reply 99)"),
         ("socks5://p", b"\x05\x00\x05\x00\x00\x09\x00", transport(Protocol), Verdict::Retry, "SOCKS 5"),
