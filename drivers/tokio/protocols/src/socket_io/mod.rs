@@ -63,7 +63,7 @@ pub enum Received {
 }
 
 /// Joins the namespace. A refusal stops the client when it comes twice in a row: the first is taken for credentials that
-/// are to be renewed ([`Dial::renew`](heartline_tokio::Dial::renew)).
+/// are to be renewed (`Dial::renew`).
 ///
 /// # Errors
 /// The namespace is refused, or the connection ends.
