@@ -113,8 +113,8 @@ impl<C: Codec> Builder<C> {
         self
     }
 
-    /// Dials through the proxy that the environment names for the URL, if it names one: see [`Proxies::from_env`]. What it
-    /// says that cannot be used is an error of [`build`](Self::build).
+    /// Dials through the proxy that the environment names for the URL, if it names one: see [`Proxies::from_env`]. A
+    /// variable that names no usable proxy is an error of [`build`](Self::build).
     pub fn proxy_from_env(mut self) -> Self {
         self.proxies = Proxies::from_env();
         self
@@ -146,7 +146,7 @@ impl<C: Codec> Builder<C> {
     }
 
     /// How connections are watched. Default: a ping after 20 s of silence, dead after 10 s more.
-    /// A `slow_after` that such a mode leaves no room for becomes none.
+    /// A `slow_after` that is not shorter than the mode's timeout becomes `None`.
     pub fn heartbeat(mut self, mode: HeartbeatMode) -> Self {
         self.options.set_heartbeat(mode);
         self

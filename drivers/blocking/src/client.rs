@@ -16,7 +16,7 @@ use crate::host::Mio;
 use crate::receipt::Receipt;
 use crate::received::RecvError;
 
-/// A client, which lives by being polled: [`poll`](Self::poll) from a loop of one's own, or [`recv`](Self::recv), [`send`](Self::send),
+/// A client, which lives by being polled: [`poll`](Self::poll) from a loop of your own, or [`recv`](Self::recv), [`send`](Self::send),
 /// [`wait`](Self::wait) and [`close`](Self::close), which poll while they wait. One thread has it at a time; others have
 /// [`Handle`]s.
 ///
@@ -198,7 +198,7 @@ impl<C: Codec> Client<C> {
     /// within this time, then the connection is closed with code 1000. Returns how that went, and what was left. Waits for
     /// no longer than this time and `close_timeout`.
     ///
-    /// What was received before the end can still be taken by [`try_recv`](Self::try_recv). From a loop of one's own:
+    /// What was received before the end can still be taken by [`try_recv`](Self::try_recv). From a loop of your own:
     /// [`start_close`](Self::start_close), and polls until there is an [`end`](Self::end).
     pub fn close(&mut self, within: Duration) -> Arc<End> {
         self.close_with(CloseCode::NORMAL, "", within)

@@ -192,8 +192,8 @@
 //!
 //! Any bytes that arrive, be they a whole message or not; and bytes that the peer's TCP acknowledges while more
 //! than the send buffer holds is on its way out. Before a verdict the socket is looked at: what has arrived is in time,
-//! however late this process is, and a wait that a signal interrupts is no silence. A failed write ends a connection only when nothing is left to read. Time goes on while
-//! the computer sleeps: see [`clock`].
+//! however late this process is, and a wait that a signal interrupts is no silence. A failed write ends a connection only
+//! when nothing is left to read. Time goes on while the computer sleeps: see [`clock`].
 //!
 //! # All options
 //!

@@ -1,13 +1,13 @@
 //! What heartline's WebSocket drivers over [`tungstenite`] share, whatever they wait on: requests, TLS, proxies, size limits,
-//! codecs, the clock, how connections end in the session's words, and the engine of the clients. No runtime, no socket of its own, and no thread but the
-//! clock's.
+//! codecs, the clock, how connections end in the session's words, and the engine of the clients. No runtime, no socket of its
+//! own, and no thread but the clock's.
 //!
 //! Applications use it through a driver, which takes these types as options. A driver calls the
 //! modules in this order, for every connection:
 //!
 //! 1. [`request`]: a URL with headers, cookies and subprotocols becomes the host and port to connect to and the HTTP
 //!    request to send there; the answer becomes a [`Response`].
-//! 2. [`tls`]: roots, an own configuration, or the platform's TLS become a connector.
+//! 2. [`tls`]: roots, a configuration of the application's, or the platform's TLS become a connector.
 //! 3. [`proxy`]: which proxy is to be asked, and how; [`race`]: in which order addresses are tried.
 //! 4. [`limits`]: how large messages, frames and buffers may be.
 //! 5. [`codec`]: what the application sends becomes frames, and frames become what it receives.

@@ -16,7 +16,8 @@ struct Entry {
     outcomes: Vec<Outcome<()>>,
 }
 
-/// What a client was told of its messages, each under a key of its own: what [`Log::connections`] says of it.
+/// What a client was told of its messages, each under a key of its own: its text up to the first space, as in
+/// [`Log::connections`].
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     accepted: BTreeMap<String, Entry>,
@@ -95,14 +96,14 @@ impl Ledger {
     }
 }
 
-/// Whether an entry is such a one, seen so often.
+/// Whether a row counts this entry, which the server saw so many times.
 type Check = fn(&Entry, usize) -> bool;
 
 /// What the promises allow.
 const TALLIES: [(&str, Check); 2] = [
-    ("at least once, seen more than once (redelivered)", |entry, seen| entry.is_alo() && seen > 1),
+    ("at least once, seen more than once (redelivered)", |entry, seen| entry.is_at_least_once() && seen > 1),
     ("at most once, transmitted into a dead link and not seen", |entry, seen| {
-        entry.is_amo() && entry.was(&Outcome::Transmitted) && seen == 0
+        entry.is_at_most_once() && entry.was(&Outcome::Transmitted) && seen == 0
     }),
 ];
 
@@ -111,21 +112,21 @@ const CHECKS: [(&str, Check); 6] = [
     ("accepted messages without an outcome", |entry, _| entry.outcomes.is_empty()),
     ("accepted messages with more than one outcome", |entry, _| entry.outcomes.len() > 1),
     ("at least once, neither seen by the server nor returned", |entry, seen| {
-        entry.is_alo() && seen == 0 && !entry.came_back()
+        entry.is_at_least_once() && seen == 0 && !entry.came_back()
     }),
     ("at least once, reported as acknowledged but not seen", |entry, seen| {
-        entry.is_alo() && seen == 0 && entry.was(&Outcome::Acked)
+        entry.is_at_least_once() && seen == 0 && entry.was(&Outcome::Acked)
     }),
-    ("at most once, seen twice", |entry, seen| entry.is_amo() && seen > 1),
+    ("at most once, seen twice", |entry, seen| entry.is_at_most_once() && seen > 1),
     ("reported as never transmitted, but seen", |entry, seen| entry.was_returned() && seen > 0),
 ];
 
 impl Entry {
-    fn is_alo(&self) -> bool {
+    fn is_at_least_once(&self) -> bool {
         self.delivery == Delivery::AtLeastOnce
     }
 
-    fn is_amo(&self) -> bool {
+    fn is_at_most_once(&self) -> bool {
         self.delivery == Delivery::AtMostOnce
     }
 

@@ -34,18 +34,18 @@ impl Gate {
     }
 }
 
-/// A way to a server that can fall silent: what a client sees when its network is gone. Its port and its threads last as long as the
-/// process.
+/// A TCP relay before a server. It can fall silent without closing: what a client sees when its network is gone. Its port and
+/// its threads last as long as the process.
 pub struct Link {
     gate: Arc<Gate>,
     address: SocketAddr,
 }
 
 impl Link {
-    /// A link to this server. Where nobody listens, it closes.
+    /// A link to this server. It closes connections while nobody listens there.
     ///
     /// # Errors
-    /// There is no port to be had.
+    /// No port could be bound.
     pub fn to(server: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.set_recv_buffer_size(BUFFER)?;

@@ -24,7 +24,7 @@ pub enum Behaviour {
         /// The largest message, in bytes.
         limit: usize,
     },
-    /// Shakes hands, sends these bytes, and then nothing. Without bytes it is mute from the start.
+    /// Shakes hands, sends these bytes, and then nothing. Without bytes it says nothing from the start.
     AfterHandshake(Vec<u8>),
     /// Shakes hands and closes: with a close frame of this code, or by ending the TCP connection.
     CloseAtOnce(Option<u16>),
@@ -120,7 +120,7 @@ impl Server {
     /// it answers to a text.
     ///
     /// # Errors
-    /// There is no port to be had.
+    /// No port could be bound.
     pub fn reserve(reply: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> io::Result<Self> {
         let (socket, address) = reserve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let inner = Inner {
@@ -163,7 +163,7 @@ impl Server {
     /// Listens, on the same port as ever. Does nothing if it does so already.
     ///
     /// # Errors
-    /// The system refuses.
+    /// The operating system does not let it listen.
     pub fn restart(&self) -> io::Result<()> {
         let mut inner = self.shared.lock();
         let Some(socket) = inner.reserved.take() else { return Ok(()) };
@@ -222,7 +222,7 @@ impl Server {
     /// # Panics
     /// If the connections do not end within [`PATIENCE`].
     pub fn finish(&self) -> Log {
-        _ = self.kill(); // Whether the port is to be had again does not matter any more.
+        _ = self.kill(); // Whether the port can be bound again does not matter any more.
         let (inner, came) = self.shared.wait(|inner| inner.streams.is_empty());
         assert!(came, "connections of the server do not end");
         inner.log.clone()

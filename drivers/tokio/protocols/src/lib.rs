@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | [`socket_io`] 4 | events, by their acknowledgement id | the server's, as its handshake says | joins the namespace |
 //! | [`graphql_ws`] | queries and mutations, by `complete` | `ping` and `pong` of the subprotocol | `connection_init`, then all subscriptions |
-//! | [`mqtt`] 3.1.1 | QoS 1, by PUBACK | PINGREQ and PINGRESP | CONNECT to a lasting session, then SUBSCRIBE |
+//! | [`mqtt`] 3.1.1 | QoS 1, by PUBACK | PINGREQ and PINGRESP | CONNECT to a persistent session, then SUBSCRIBE |
 #![forbid(unsafe_code)]
 
 pub mod command_line;

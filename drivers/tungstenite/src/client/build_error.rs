@@ -1,4 +1,4 @@
-//! Why there is no client.
+//! What is wrong with what a builder was told.
 
 use std::io;
 

@@ -40,7 +40,7 @@ impl Dial {
         self.last_loss
     }
 
-    /// The same with everything that is known of it: the close reason, the response that refused.
+    /// The last loss with everything that is known of it: the close reason, the response that refused.
     pub fn last_ended(&self) -> Option<&Ended> {
         self.last_ended.as_deref().filter(|_| self.last_loss.is_some())
     }
@@ -65,8 +65,8 @@ impl Dial {
 /// The error is kept: it is the [`EndError::Hook`] of [`Status::last_ended`](super::Status) and of
 /// [`End::ended`](super::End).
 ///
-/// [`retry`](Self::retry), [`renew`](Self::renew) and [`stop`](Self::stop) are losses of kind [`Loss::Application`] with codes that the default retry policy knows; a rule of one's own for
-/// such a code changes what it means.
+/// [`retry`](Self::retry), [`renew`](Self::renew) and [`stop`](Self::stop) are losses of kind [`Loss::Application`] with
+/// codes that the default retry policy knows; a rule of the application's for such a code changes what it means.
 pub struct HookError {
     /// `None` for an error that `?` has converted.
     code: Option<CloseCode>,

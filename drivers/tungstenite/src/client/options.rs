@@ -1,4 +1,4 @@
-//! Everything that can be set, with its range, default and source.
+//! The settings of a client, with their ranges, defaults and sources.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::limits::Limits;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Everything that can be set, as plain data. Written with `..Options::default()`, a new field breaks nothing.
+/// The settings of a client, as plain data. Written with `..Options::default()`, a new field breaks nothing.
 ///
 /// # All options
 ///
@@ -29,7 +29,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 /// | `session.backoff` | 0–5 s, then doubling to 30 s with full jitter | RFC 6455 §7.2.3 |
 /// | `session.min_dial_gap` | 250 ms | – |
 /// | `session.stable_after` | 5 s | reconnecting-websocket |
-/// | `session.max_retries` | no end | – |
+/// | `session.max_retries` | none: it is retried for ever | – |
 /// | `session.retry` | the [table](heartline::retry::RetryPolicy) | RFC 6455 §7.4, IANA, RFC 9110 |
 /// | `session.max_retry_after` | 5 min | – |
 /// | `session.outbox.max_messages`, `max_bytes` | 1,024, 1 MiB | centrifuge's queue per client |
@@ -100,7 +100,7 @@ pub struct Options {
     /// 1 GiB, or `None` for what it likes, often 4 MiB. The less, the sooner a ping overtakes them, and the less a dead
     /// link swallows. Default 128 KiB.
     pub unsent_low_water: Option<u32>,
-    /// What all jitter comes from. Default `None`: drawn from the operating system, as it should be.
+    /// The seed of all jitter. Default `None`: drawn from the operating system, as it should be.
     pub seed: Option<u64>,
     /// The id of the first message; see [`heartline::Session::with_first_id`]. Default 1.
     pub first_id: MessageId,
@@ -148,7 +148,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How connections are watched. A `slow_after` that such a mode leaves no room for becomes none.
+    /// Sets how connections are watched. A `slow_after` that is not shorter than the mode's timeout becomes `None`.
     pub fn set_heartbeat(&mut self, mode: HeartbeatMode) {
         let heartbeat = &mut self.session.heartbeat;
         heartbeat.mode = mode;

@@ -43,7 +43,7 @@ impl<M> Outgoing<M> {
         Self::new(message.into(), Delivery::AtMostOnce)
     }
 
-    /// A message for the present connection only; refused if there is none, returned if it ends first.
+    /// A message for the current connection only; refused if there is none, returned if it ends first.
     pub fn this_connection(message: impl Into<M>) -> Self {
         Self::new(message.into(), Delivery::ThisConnection)
     }
@@ -65,7 +65,7 @@ impl<M> Outgoing<M> {
         &self.message
     }
 
-    /// The message itself, out of its envelope.
+    /// The message itself, without what is promised for it.
     pub fn into_message(self) -> M {
         self.message
     }
@@ -121,7 +121,7 @@ impl<const N: usize> From<&'static [u8; N]> for Outgoing<Bytes> {
 #[error("message refused: {reason}")]
 #[non_exhaustive]
 pub struct SendError<M = Message> {
-    /// What stood against it.
+    /// Why it was not accepted.
     pub reason: Refusal,
     /// The message.
     pub outgoing: Outgoing<M>,
@@ -151,7 +151,7 @@ pub enum Refusal {
     /// The message alone is larger than the outbox may ever be, or than `max_outbound_message`.
     #[error("the message is larger than the outbox or the outbound limit")]
     TooLarge,
-    /// A message for this connection, and there is no open one.
+    /// A message of delivery `ThisConnection`, and there is no open connection.
     #[error("there is no open connection")]
     NotConnected,
     /// The client is closing, or has ended.

@@ -46,7 +46,7 @@ pub enum Event {
         /// How many changes between `from` and `to` were skipped because they were not read in time.
         skipped: u32,
     },
-    /// A ping has been unanswered for `slow_after`: the network is bad, and what is sent may be late.
+    /// A ping has been unanswered for `slow_after`: the link is slow, and what is sent may be late.
     Degraded,
     /// A sign of life after `Degraded`.
     Recovered,
@@ -97,8 +97,8 @@ impl fmt::Display for Event {
                 write!(formatter, "{from} -> {}: {}", State::Closed, AtClosed(*cause))
             }
             Self::StateChanged { from, to, cause, .. } => write!(formatter, "{from} -> {to}: {cause}"),
-            Self::Degraded => formatter.write_str("the network is bad"),
-            Self::Recovered => formatter.write_str("the network is good again"),
+            Self::Degraded => formatter.write_str("the link is slow"),
+            Self::Recovered => formatter.write_str("the link has recovered"),
             Self::Slept { late_ms } => write!(formatter, "suspended for {late_ms} ms"),
         }
     }

@@ -1,10 +1,11 @@
-//! A session that is recorded.
+//! What may stand in for a client's session.
 
 use heartline::message::Refused;
 use heartline::{Action, Config, ConnId, Input, MessageId, Outgoing, Session, Timestamp, Transmit};
 
 /// What stands in for a client's session: [`heartline_testkit::record::Recorder`], say, which writes down every call with
-/// its answer. All calls go through it; an implementation passes them on to a session of its own, and lies nowhere.
+/// its answer. All calls go through it; an implementation passes them on to a session of its own, and returns what that
+/// answers, unchanged.
 ///
 /// [`heartline_testkit::record::Recorder`]: https://docs.rs/heartline-testkit
 pub trait Recording<M> {

@@ -23,7 +23,7 @@ pub struct Status {
     pub retry: Option<Retry>,
     /// The round trips of the heartbeat on the current connection, once one was measured.
     pub round_trip: Option<RoundTrip>,
-    /// A ping has been unanswered for `slow_after`: the network is bad.
+    /// A ping has been unanswered for `slow_after`: the link is slow.
     pub degraded: bool,
     /// A close was requested, and what was accepted before is still being sent.
     pub draining: bool,

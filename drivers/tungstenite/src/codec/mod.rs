@@ -1,4 +1,5 @@
-//! From what the application sends to frames, and from frames to what it receives.
+//! From what the application sends to frames, and from frames to what it receives. A *frame* is a
+//! [`tungstenite::Message`](Message) here: whole, in however many frames of RFC 6455 it came.
 //!
 //! Ready-made: [`Frames`] (tungstenite's messages both ways), [`Text`], [`Binary`], and with the feature `json`
 //! `Json`. A protocol with acknowledgements, pings of its own or a goodbye implements [`Codec`].
@@ -64,7 +65,7 @@ pub use plain::{Binary, Frames, Text};
 
 use crate::request::Response;
 
-/// How messages travel. One value serves one client through all its connections.
+/// How messages become frames, and frames messages. One value serves one client through all its connections.
 ///
 /// All calls but [`size`](Self::size) come from the task or thread that runs the client, and none may block. A call that
 /// panics ends the client.

@@ -1,4 +1,4 @@
-//! Proxies by environment variables, as curl reads them.
+//! Proxies by environment variables, much as curl reads them.
 //!
 //! hyper-util's `Matcher` knows these rules too, but brings an HTTP stack and tokio to a driver that has no runtime, takes
 //! a value that it cannot use for none, and has no rule for loopback.

@@ -38,12 +38,12 @@ impl Handshake {
         Ok(Self { protocol: Protocol::Socks(socks), output, written: 0 })
     }
 
-    /// What is to be written now.
+    /// The bytes to write now.
     pub fn to_write(&self) -> &[u8] {
         self.output.get(self.written..).unwrap_or_default()
     }
 
-    /// So many bytes of it were written.
+    /// Takes note that so many bytes of [`to_write`](Self::to_write) were written.
     pub fn wrote(&mut self, count: usize) {
         self.written = self.written.saturating_add(count).min(self.output.len());
     }
@@ -59,7 +59,7 @@ impl Handshake {
         }
     }
 
-    /// What was read, and is not empty. What is more than [`wanted`](Self::wanted) is an error.
+    /// Takes what was read: at least one byte. More than [`wanted`](Self::wanted) is an error.
     ///
     /// # Errors
     /// The proxy refuses, or speaks another protocol.
@@ -77,7 +77,7 @@ impl Handshake {
         Ok(())
     }
 
-    /// Whether the connection is there.
+    /// Whether the proxy has connected to the server.
     pub fn is_done(&self) -> bool {
         self.to_write().is_empty() && self.wanted() == 0
     }

@@ -61,8 +61,8 @@ impl Proxy {
     /// | `https` | the same, after a TLS handshake with the proxy | 443 |
     /// | `socks5`, `socks5h` | SOCKS 5 (RFC 1928) | 1080 |
     ///
-    /// The proxy resolves the server's name, for both names of SOCKS. A user name and password in the URL, percent-encoded, log
-    /// in: by Basic authorization (RFC 7617) or as RFC 1929 has it. But for `https` they travel as they are.
+    /// The proxy resolves the server's name, by `socks5` as by `socks5h`. A user name and password in the URL, percent-encoded,
+    /// log in: by Basic authorization (RFC 7617) or as RFC 1929 has it. Only with `https` are they encrypted on their way.
     ///
     /// # Errors
     /// [`ProxyUrlError::Url`] if it is no URL, or has a path, a query or a fragment, [`Scheme`](ProxyUrlError::Scheme) for any
@@ -168,7 +168,7 @@ impl Proxies {
     /// | `https_proxy`, `HTTPS_PROXY` | `wss` |
     /// | `http_proxy`, `HTTP_PROXY` | `ws`. The upper-case one is not read where `REQUEST_METHOD` is set: there a server's client chooses it, by a header `Proxy` (httpoxy) |
     /// | `all_proxy`, `ALL_PROXY` | what the others do not name a proxy for |
-    /// | `no_proxy`, `NO_PROXY` | what is dialled without a proxy, separated by commas or spaces: `*` for everything, `example.org` or `.example.org` for this host and all below it, `example.org:8080` for one port, addresses, and networks as `10.0.0.0/8`. What is none of these matches nothing |
+    /// | `no_proxy`, `NO_PROXY` | what is dialled without a proxy, separated by commas or spaces: `*` for everything, `example.org` or `.example.org` for this host and all below it, `example.org:8080` for one port, addresses, and networks as `10.0.0.0/8`. An entry that is none of these is ignored |
     ///
     /// The first name that is set and not empty counts. `localhost`, names below it, 127.0.0.0/8 and ::1 are always
     /// dialled without a proxy.
@@ -188,7 +188,7 @@ impl Proxies {
         Ok(Self { source: Source::Environment(Box::new(environment)) })
     }
 
-    /// The proxy to ask for this address; none if it is to be dialled as it is.
+    /// The proxy to ask for this address; `None` if it is to be dialled without one.
     pub fn for_address(&self, address: &Address) -> Option<&Proxy> {
         match &self.source {
             Source::None => None,

@@ -60,7 +60,7 @@ pub enum Connector {
 }
 
 impl Tls {
-    /// rustls with a configuration of one's own: roots, verifier, client certificate, versions, key log. `h2` is
+    /// rustls with a configuration of your own: roots, verifier, client certificate, versions, key log. `h2` is
     /// taken out of its ALPN protocols; everything else is as it was, and resumed sessions are shared with the
     /// original.
     #[cfg(feature = "rustls-tls")]
@@ -97,7 +97,7 @@ impl Tls {
         rustls::with_default_roots().map(|config| Self::own(Connector::Rustls(Arc::new(config))))
     }
 
-    /// The platform's TLS with a connector of one's own. It must not offer `h2` by ALPN; this is not checked.
+    /// The platform's TLS with a connector of your own. It must not offer `h2` by ALPN; this is not checked.
     #[cfg(feature = "native-tls")]
     pub fn native(connector: native_tls::TlsConnector) -> Self {
         Self::own(Connector::Native(connector))

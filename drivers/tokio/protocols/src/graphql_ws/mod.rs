@@ -55,21 +55,21 @@ pub enum Received {
     Ready,
     /// A result.
     Next {
-        /// Whose.
+        /// The operation's.
         id: String,
         /// `data`, and perhaps `errors`.
         result: Value,
     },
-    /// The operation could not be begun.
+    /// `error`: the operation failed, before or during its execution.
     Failed {
-        /// Which.
+        /// The operation's.
         id: String,
         /// An array of GraphQL errors.
         errors: Value,
     },
     /// A subscription has ended.
     Complete {
-        /// Which.
+        /// The operation's.
         id: String,
     },
 }

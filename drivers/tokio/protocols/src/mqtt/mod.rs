@@ -2,7 +2,7 @@
 //!
 //! - [`publish`] is QoS 1: it is sent until its PUBACK, with DUP and the same packet id from the second time on.
 //!   [`publish_once`] is QoS 0.
-//! - [`greet`] connects to a session that lasts on the server (clean session off) and subscribes with QoS 1, so that what
+//! - [`greet`] connects to a persistent session (clean session off) and subscribes with QoS 1, so that what
 //!   others publish with QoS 1 while this client is away arrives later, if the server keeps it.
 //! - What arrives with QoS 1 is acknowledged as soon as it is decoded, before the application has looked at it.
 //! - [`Login::heartbeat`] is the PINGREQ that the server expects.
@@ -38,7 +38,7 @@ pub fn publish_once(topic: impl Into<String>, payload: impl Into<Bytes>) -> Outg
 /// Who connects. `Debug` does not print the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {
-    /// The name of the session on the server. It is to be kept over restarts of this program.
+    /// The name of the session on the server. Keep it across restarts of the program.
     pub client_id: String,
     /// A user name and a password.
     pub credentials: Option<(String, String)>,
