@@ -72,7 +72,7 @@
 //! one word: `requested`, `opened`, `ready`, `retry-due`, `network-changed`, `drained`, `drain-timeout`, `close-timeout`, `other`, or
 //! `lost:LOSS`, `stopped:LOSS` (the policy says not to dial again), `exhausted:LOSS` (there are no retries left). `LOSS` is `close:CODE`,
 //! `application:CODE`, `status:HTTPSTATUS`, `transport:ERROR`, `connect-timeout`, `greeting-timeout`, `heartbeat-timeout`, `ack-timeout` or
-//! `other`; `ERROR` is `address`, `resolve`, `connect`, `tls`, `protocol`, `io` or `other`.
+//! `other`; `ERROR` is `address`, `resolve`, `connect`, `proxy`, `tls`, `protocol`, `io` or `other`.
 //!
 //! A session that is over reports `state Closed …`; its process lives on until `quit`.
 //!
