@@ -1,11 +1,27 @@
 //! Counters that stop at the end of their type.
 
+pub(crate) trait Counter {
+    fn plus(&mut self, more: u32);
+}
+
+impl Counter for u32 {
+    fn plus(&mut self, more: u32) {
+        *self = self.saturating_add(more);
+    }
+}
+
+impl Counter for u64 {
+    fn plus(&mut self, more: u32) {
+        *self = self.saturating_add(more.into());
+    }
+}
+
 /// One more.
-pub(crate) fn count(counter: &mut u32) {
+pub(crate) fn count(counter: &mut impl Counter) {
     add(counter, 1);
 }
 
 /// So many more.
-pub(crate) fn add(counter: &mut u32, more: u32) {
-    *counter = counter.saturating_add(more);
+pub(crate) fn add(counter: &mut impl Counter, more: u32) {
+    counter.plus(more);
 }

@@ -62,7 +62,7 @@ impl HeartbeatMode {
     }
 
     /// `None` for a mode that does not ping.
-    const fn interval(&self) -> Option<Duration> {
+    pub(crate) const fn interval(&self) -> Option<Duration> {
         match *self {
             Self::WhenIdle { interval, .. } | Self::Periodic { interval, .. } => Some(interval),
             Self::Off | Self::Listen { .. } => None,
@@ -253,6 +253,19 @@ impl Heartbeat {
         self.last_ping = now;
         self.pinged = false;
         self.arm(config, now);
+    }
+
+    /// The owner of many heartbeats was suspended until now: as [`unread`](Self::unread), but an idle link is pinged no
+    /// sooner than `turn` from now, so that the owner can spread the pings, and no later than without a suspension if that
+    /// is later.
+    pub fn suspended(&mut self, config: &HeartbeatConfig, now: Timestamp, turn: Duration) {
+        let pinged = self.last_ping;
+        self.unread(config, now);
+        if let Some(interval) = config.mode.interval() {
+            let due = now.saturating_add(turn).since_origin();
+            self.last_ping = pinged.max(Timestamp::after(due.saturating_sub(interval)));
+            self.arm(config, now);
+        }
     }
 
     /// The other side showed life: any inbound bytes. True if the link was degraded until now.
@@ -543,6 +556,43 @@ mod tests {
         assert_eq!(heartbeat.timer(&config, at(3600), 3590 * SECOND), slept);
         assert_eq!((heartbeat.token(), heartbeat.deadline()), (2, Some(at(3605))));
         assert_eq!(heartbeat.timer(&config, at(7200), 3595 * SECOND), Some(HeartbeatEvent::Dead));
+    }
+
+    #[test]
+    fn after_a_suspension_an_idle_link_is_pinged_in_its_turn_and_nothing_sent_before_is_awaited() {
+        for (mode, dead) in [(when_idle(20, 10), 113), (periodic(20, Some(10)), 113)] {
+            let config = config(mode, None);
+            let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+            run(&mut heartbeat, &config, 20);
+            heartbeat.alive(at(21));
+            run(&mut heartbeat, &config, 41);
+            heartbeat.suspended(&config, at(100), 3 * SECOND);
+            assert_eq!(heartbeat.pong(&config, at(100), None).round_trip, None, "{mode}");
+            heartbeat.suspended(&config, at(100), 3 * SECOND);
+            let mut idle = heartbeat.clone();
+            idle.last_life = at(21);
+            idle.arm(&config, at(100));
+            assert_eq!(
+                run(&mut idle, &config, 200),
+                [(103, HeartbeatEvent::Ping), (dead, HeartbeatEvent::Dead)],
+                "{mode}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_suspension_moves_no_ping_that_is_not_due_and_starts_a_silence_anew() {
+        for (mode, due) in [(when_idle(20, 10), 25), (periodic(20, None), 20)] {
+            let config = config(mode, None);
+            let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+            heartbeat.alive(at(5));
+            heartbeat.suspended(&config, at(7), SECOND);
+            assert_eq!(heartbeat.deadline(), Some(at(due)), "{mode}");
+        }
+        let config = config(listen(30), None);
+        let (mut heartbeat, _) = Heartbeat::start(&config, at(0));
+        heartbeat.suspended(&config, at(40), 9 * SECOND);
+        assert_eq!(run(&mut heartbeat, &config, 99), [(70, HeartbeatEvent::Dead)]);
     }
 
     #[test]

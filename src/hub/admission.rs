@@ -112,6 +112,16 @@ pub enum Denial {
     ShuttingDown,
 }
 
+impl Denial {
+    /// Whether the same request may be admitted later.
+    pub(super) const fn is_temporary(self) -> bool {
+        match self {
+            Self::Origin | Self::Protocol => false,
+            Self::Full | Self::Anonymous | Self::ShuttingDown => true,
+        }
+    }
+}
+
 /// A connection that was denied, with what to answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{reason}: HTTP {}", self.status())]
@@ -119,8 +129,8 @@ pub enum Denial {
 pub struct Denied {
     /// What prevents the connection.
     pub reason: Denial,
-    /// After how long another attempt may succeed, for a `Retry-After` header: `login_timeout` with status 503, `None`
-    /// with the others, where none would.
+    /// After how long another attempt may succeed, for a `Retry-After` header: with status 503 drawn uniformly from
+    /// [`Settings::retry_after`](super::Settings::retry_after) to twice as much, `None` with the others, where none would.
     pub retry_after: Option<Duration>,
 }
 

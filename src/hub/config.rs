@@ -54,7 +54,8 @@ pub struct Settings {
     /// user would replace each other for ever.
     pub superseded: CloseCode,
     /// How each connection is watched; `slow_after` is not used. Default `WhenIdle` with 25 s and 10 s
-    /// (centrifuge: 25 and 10), tolerance 5 s.
+    /// (centrifuge: 25 and 10). If the hub's timer was not called for `late_tolerance`, here at least 100 ms and 5 s by
+    /// default, the server was suspended, and all waits start anew: keep it well below the timeout of the mode.
     pub heartbeat: HeartbeatConfig,
     /// How many bytes may wait to be written to one connection; beyond that it is closed as too slow: 1 to
     /// 4,294,967,295. Default 1 MiB (centrifuge).
@@ -67,6 +68,9 @@ pub struct Settings {
     pub reply_gap: Duration,
     /// How long a close handshake may take: 1 ms to a day. Default 5 s.
     pub close_timeout: Duration,
+    /// For how long somebody who was denied with 503 is asked to stay away at least; at most it is twice as long: up to a
+    /// day. Default 5 s (the spread of a client's first return in RFC 6455 §7.2.3).
+    pub retry_after: Duration,
 }
 
 impl Default for Settings {
@@ -84,6 +88,7 @@ impl Default for Settings {
             volatile_above: 64 * 1024,
             reply_gap: Duration::from_secs(1),
             close_timeout: Duration::from_secs(5),
+            retry_after: Duration::from_secs(5),
         }
     }
 }
@@ -104,10 +109,12 @@ impl Config {
         within("max_anonymous", settings.max_anonymous, 1, MOST)?;
         within("login_timeout", settings.login_timeout, MILLISECOND, DAY)?;
         settings.heartbeat.check()?;
+        within("heartbeat.late_tolerance", settings.heartbeat.late_tolerance, 100 * MILLISECOND, DAY)?;
         within("budget", settings.budget, 1, u32::MAX)?;
         within("volatile_above", settings.volatile_above, 0, settings.budget)?;
         within("reply_gap", settings.reply_gap, Duration::ZERO, DAY)?;
         within("close_timeout", settings.close_timeout, MILLISECOND, DAY)?;
+        within("retry_after", settings.retry_after, Duration::ZERO, DAY)?;
         Ok(Self(settings))
     }
 

@@ -16,7 +16,7 @@ use super::stats::Stats;
 use crate::close_code::CloseCode;
 use crate::conn::ConnId;
 use crate::count::{add, count};
-use crate::heartbeat::{Heartbeat, HeartbeatEvent};
+use crate::heartbeat::{Heartbeat, HeartbeatEvent, HeartbeatMode};
 use crate::random::{Random, between};
 use crate::time::{Deadline, Timestamp, nanos};
 
@@ -24,6 +24,8 @@ use crate::time::{Deadline, Timestamp, nanos};
 #[derive(Clone, Debug)]
 pub(super) struct Machine<K> {
     now: Timestamp,
+    /// The latest timer, or the admission since which somebody is watched.
+    watched_at: Timestamp,
     pub(super) conns: Slots<Connection<K>>,
     /// Who is online, on which connection.
     pub(super) online: BTreeMap<K, ConnId>,
@@ -45,6 +47,7 @@ impl<K: Ord + Clone> Machine<K> {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             now: Timestamp::ORIGIN,
+            watched_at: Timestamp::ORIGIN,
             conns: Slots::new(),
             online: BTreeMap::new(),
             anonymous: BTreeSet::new(),
@@ -64,15 +67,15 @@ impl<K: Ord + Clone> Machine<K> {
         now: Timestamp,
         request: &Request<'_>,
     ) -> Result<Admitted<'c>, Denied> {
-        self.advance(now);
+        self.advance(config, now);
         let admitted = self.check(config, request).and_then(|protocol| {
             let conn = self.enter(config).ok_or(Denial::Full)?;
             Ok(Admitted { conn, protocol })
         });
         count(if admitted.is_ok() { &mut self.stats.admitted } else { &mut self.stats.denied });
         admitted.map_err(|reason| {
-            let temporary = matches!(reason, Denial::Full | Denial::Anonymous | Denial::ShuttingDown);
-            Denied { reason, retry_after: temporary.then_some(config.login_timeout) }
+            let retry_after = reason.is_temporary().then(|| self.return_from(config.retry_after));
+            Denied { reason, retry_after }
         })
     }
 
@@ -92,6 +95,9 @@ impl<K: Ord + Clone> Machine<K> {
     }
 
     fn enter(&mut self, config: &Config) -> Option<ConnId> {
+        if !self.watches(config) {
+            self.watched_at = self.now;
+        }
         let (heartbeat, ping) = Heartbeat::start(&config.heartbeat, self.now);
         let until = self.later(config.login_timeout);
         let conn = self.conns.insert(Connection::new(until, heartbeat))?;
@@ -106,7 +112,7 @@ impl<K: Ord + Clone> Machine<K> {
     // ---- inputs ----------------------------------------------------------------------------
 
     pub(super) fn handle<M>(&mut self, config: &Config, now: Timestamp, input: Input<K, M>) -> Answers<K, M> {
-        self.advance(now);
+        self.advance(config, now);
         match input {
             Input::Alive { conn } => _ = self.alive(conn),
             Input::Ping { conn } => {
@@ -117,7 +123,7 @@ impl<K: Ord + Clone> Machine<K> {
             Input::Login { conn, user } => return [None, self.login(config, conn, user)],
             Input::Relay { conn, to, message, volatile } => return self.relay(config, conn, to, message, volatile),
             Input::Broadcast { from, except, message, volatile } => {
-                return self.broadcast(config, from, &except, message, volatile);
+                return self.broadcast(config, from, except, message, volatile);
             }
             Input::UnknownEvent { conn } => {
                 let reply = self.alive(conn).is_some() && self.may_reply(config, conn);
@@ -141,9 +147,15 @@ impl<K: Ord + Clone> Machine<K> {
         [None, None]
     }
 
-    /// Time never runs backwards.
-    fn advance(&mut self, now: Timestamp) {
+    /// Time never runs backwards; but it may have passed while the server was suspended.
+    fn advance(&mut self, config: &Config, now: Timestamp) {
         self.now = self.now.max(now);
+        if self.now.saturating_since(self.watched_at) > config.heartbeat.late_tolerance {
+            if self.watches(config) {
+                self.resume(config);
+            }
+            self.watched_at = self.now;
+        }
     }
 
     /// The connection, if its inputs count; otherwise this one is counted as stale or ignored.
@@ -236,7 +248,7 @@ impl<K: Ord + Clone> Machine<K> {
         &mut self,
         config: &Config,
         sender: Option<ConnId>,
-        except: &[K],
+        mut except: Vec<K>,
         message: M,
         volatile: bool,
     ) -> Answers<K, M> {
@@ -248,7 +260,8 @@ impl<K: Ord + Clone> Machine<K> {
                 return [None, Some(Action::Outcome { conn, to: None, outcome: Outcome::NotLoggedIn(message) })];
             }
         }
-        let invited = |(user, conn): &(&K, &ConnId)| Some(**conn) != sender && !except.contains(user);
+        except.sort_unstable();
+        let invited = |(user, conn): &(&K, &ConnId)| Some(**conn) != sender && except.binary_search(user).is_err();
         let all = self.online.iter().filter(invited).map(|(_, conn)| *conn);
         let (slow, conns): (Vec<_>, Vec<_>) = all.partition(|conn| volatile && self.is_slow(config, *conn));
         let [dropped, routed] = [&slow, &conns].map(|conns| u32::try_from(conns.len()).unwrap_or(u32::MAX));
@@ -284,8 +297,7 @@ impl<K: Ord + Clone> Machine<K> {
     fn shut_down(&mut self, config: &Config, within: Duration, spread: Duration) {
         let (first, by) = (self.shutdown.is_none(), self.later(within));
         self.shutdown = Some(self.shutdown.map_or(by, |until| until.min(by)));
-        let ids: Vec<_> = self.conns.ids().collect();
-        for conn in ids {
+        for conn in self.conns.ids() {
             if self.conns.get(conn).is_some_and(|found| found.phase.is_live()) {
                 let wait = Duration::from_nanos(between(0, nanos(spread), self.random.next()));
                 self.close(config, conn, CloseCode::SERVICE_RESTART, Some(wait));
@@ -298,36 +310,64 @@ impl<K: Ord + Clone> Machine<K> {
 
     // ---- the timer -------------------------------------------------------------------------
 
-    /// The earliest moment at which something is due.
-    fn armed(&self) -> Deadline {
-        let wake = self.wakes.first().map_or(Deadline::NEVER, |(at, _)| Deadline::at(*at));
-        match self.shutdown {
-            Some(until) if self.conns.len() > 0 => wake.min(until),
-            _ => wake,
+    /// The earliest moment at which something is due, or at which a timer has to prove that the server is not suspended.
+    fn armed(&self, config: &Config) -> Deadline {
+        let mut armed = self.wakes.first().map_or(Deadline::NEVER, |(at, _)| Deadline::at(*at));
+        if let Some(until) = self.shutdown.filter(|_| self.conns.len() > 0) {
+            armed = armed.min(until);
         }
+        if self.watches(config) {
+            armed = armed.min(Deadline::after(Some(self.watched_at), Some(config.heartbeat.late_tolerance / 2)));
+        }
+        armed
     }
 
     /// Immediately, while anything is owed.
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        if self.pending.any() { Some(self.now) } else { self.armed().get() }
+    pub(super) fn deadline(&self, config: &Config) -> Option<Timestamp> {
+        if self.pending.any() { Some(self.now) } else { self.armed(config).get() }
     }
 
     fn timer(&mut self, config: &Config) {
-        let late = self.armed().lateness(self.now);
+        self.watched_at = self.now;
         if self.shutdown.is_some_and(|until| until.passed(self.now)) {
             self.shutdown = Some(Deadline::NEVER);
-            let ids: Vec<_> = self.conns.ids().collect();
-            ids.into_iter().for_each(|conn| self.abort(conn));
+            self.conns.ids().into_iter().for_each(|conn| self.abort(conn));
         }
         while self.wakes.first().is_some_and(|(at, _)| Deadline::at(*at).passed(self.now)) {
             let Some((_, conn)) = self.wakes.pop_first() else { return };
-            self.wake(config, conn, late);
+            self.wake(config, conn);
+            self.arm(conn);
+        }
+    }
+
+    /// Whether something is waited for that a client would have to do.
+    fn watches(&self, config: &Config) -> bool {
+        let pings = !matches!(config.heartbeat.mode, HeartbeatMode::Off);
+        !self.anonymous.is_empty() || (pings && !self.online.is_empty())
+    }
+
+    /// The server was suspended, and nothing that the clients did meanwhile was seen: whatever is waited for from them starts
+    /// anew. The pings that follow are spread over an interval.
+    fn resume(&mut self, config: &Config) {
+        count(&mut self.stats.slept);
+        let (now, until) = (self.now, self.later(config.login_timeout));
+        let interval = config.heartbeat.mode.interval().map_or(0, nanos);
+        let live = (self.anonymous.len() + self.online.len()) as u128;
+        let mut nth = 0;
+        for conn in self.conns.ids() {
+            let Some(found) = self.conns.get_mut(conn).filter(|found| found.phase.is_live()) else { continue };
+            let turn = Duration::from_nanos((u128::from(interval) * nth / live) as u64);
+            found.heartbeat.suspended(&config.heartbeat, now, turn);
+            if let Phase::Anonymous { until: before } = &mut found.phase {
+                *before = until;
+            }
+            nth += 1;
             self.arm(conn);
         }
     }
 
     /// Checks what may be due for one connection.
-    fn wake(&mut self, config: &Config, conn: ConnId, late: Duration) {
+    fn wake(&mut self, config: &Config, conn: ConnId) {
         let now = self.now;
         let Some(found) = self.conns.get_mut(conn) else { return };
         match found.phase {
@@ -337,7 +377,8 @@ impl<K: Ord + Clone> Machine<K> {
                 self.close(config, conn, CloseCode::LOGIN_TIMEOUT, None);
             }
             Phase::Anonymous { .. } | Phase::LoggedIn(_) => {
-                let event = found.heartbeat.timer(&config.heartbeat, now, late);
+                // A timer is never late: see `resume`.
+                let event = found.heartbeat.timer(&config.heartbeat, now, Duration::ZERO);
                 self.heartbeat(config, conn, event);
             }
             Phase::Closing { .. } | Phase::Aborting => {}
@@ -346,14 +387,8 @@ impl<K: Ord + Clone> Machine<K> {
 
     fn heartbeat(&mut self, config: &Config, conn: ConnId, event: Option<HeartbeatEvent>) {
         match event {
-            None | Some(HeartbeatEvent::Degraded) => {}
+            None | Some(HeartbeatEvent::Degraded | HeartbeatEvent::Slept { .. }) => {}
             Some(HeartbeatEvent::Ping) => self.ping(conn),
-            Some(HeartbeatEvent::Slept { ping }) => {
-                count(&mut self.stats.slept);
-                if ping {
-                    self.ping(conn);
-                }
-            }
             Some(HeartbeatEvent::Dead) => {
                 count(&mut self.stats.closed_silent);
                 self.close(config, conn, CloseCode::TIMEOUT, None);
@@ -457,6 +492,11 @@ impl<K: Ord + Clone> Machine<K> {
 
     pub(super) fn anonymous(&self) -> usize {
         self.anonymous.len()
+    }
+
+    /// A time to come back after, of `least` to twice as much.
+    fn return_from(&mut self, least: Duration) -> Duration {
+        least.saturating_add(Duration::from_nanos(between(0, nanos(least), self.random.next())))
     }
 
     fn later(&self, by: Duration) -> Deadline {

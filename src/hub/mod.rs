@@ -98,7 +98,7 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
     /// When [`Input::Timer`] is due: the one timer of the hub. Immediately, while anything is owed that was not
     /// pulled; `None` if nothing will happen without an input.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.machine.deadline()
+        self.machine.deadline(self.config.borrow())
     }
 
     /// The connection of a user who is online.

@@ -1,43 +1,43 @@
 //! What a hub counts. No counter decides anything.
 
-/// What a hub has counted since it was made. Every counter stops at `u32::MAX`.
+/// What a hub has counted since it was made. Every counter stops at `u64::MAX`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Stats {
     /// Connections admitted.
-    pub admitted: u32,
+    pub admitted: u64,
     /// Connections denied.
-    pub denied: u32,
+    pub denied: u64,
     /// Logins that registered a user.
-    pub logins: u32,
+    pub logins: u64,
     /// Logins refused.
-    pub logins_refused: u32,
+    pub logins_refused: u64,
     /// Connections replaced by a newer login.
-    pub superseded: u32,
+    pub superseded: u64,
     /// Messages routed, one for each recipient.
-    pub routed: u32,
+    pub routed: u64,
     /// Messages for users who were not online.
-    pub offline: u32,
+    pub offline: u64,
     /// Volatile messages that were not routed to a slow connection, one for each recipient.
-    pub dropped: u32,
+    pub dropped: u64,
     /// Connections closed because they did not log in.
-    pub closed_anonymous: u32,
+    pub closed_anonymous: u64,
     /// Connections closed because they showed no life.
-    pub closed_silent: u32,
+    pub closed_silent: u64,
     /// Connections closed because they did not read.
-    pub closed_slow: u32,
+    pub closed_slow: u64,
     /// Pings sent.
-    pub pings: u32,
-    /// Waits for an answer that a late timer started anew.
-    pub slept: u32,
+    pub pings: u64,
+    /// Suspensions of the server, after each of which all waits started anew.
+    pub slept: u64,
     /// Replies that were not given because of `reply_gap`.
-    pub unanswered: u32,
+    pub unanswered: u64,
     /// Inputs for connections that were closing or gone, other than the end of a close: nothing changed.
-    pub stale: u32,
+    pub stale: u64,
     /// Inputs for connections that never existed: nothing changed.
-    pub ignored: u32,
+    pub ignored: u64,
     /// Messages and replies that were not pulled.
-    pub undelivered: u32,
+    pub undelivered: u64,
 }

@@ -59,7 +59,7 @@ fn the_name_of_a_connection_that_is_gone_means_nothing_to_the_one_in_its_place()
 #[test]
 fn a_name_that_was_never_minted_changes_nothing_and_is_counted() {
     let (mut world, [_ann]) = World::with(plain(), ["ann"]);
-    for (nth, raw) in (1..).zip([1, 7, u64::MAX]) {
+    for (nth, raw) in (1..).zip([2, 7, (1 << 20) | 1, u64::MAX]) {
         let conn = ConnId::from_raw(raw).expect("not zero");
         assert_eq!((world.closed(conn), world.alive(conn)), (vec![], vec![]));
         assert_eq!((world.hub.stats().ignored, world.hub.stats().stale), (2 * nth, 0));
@@ -154,6 +154,27 @@ fn nobody_is_admitted_during_a_shutdown_or_after_it() {
     }
     world.closed(ann);
     assert_eq!(ask(&mut world, &REQUEST), Err((503, Denial::ShuttingDown)));
+}
+
+/// [U2]
+#[test]
+fn a_crowd_that_is_denied_is_asked_to_come_back_at_different_times() {
+    let settings = Settings { max_connections: 1, retry_after: seconds(10), ..plain() };
+    let mut world = World::new(settings.clone());
+    world.admit();
+    let mut wait = || world.hub.admit(world.now, &REQUEST).expect_err("full").retry_after.expect("not for ever");
+    let waits: Vec<_> = (0..1000).map(|_| wait()).collect();
+    let mut fifths = [0; 5];
+    waits
+        .iter()
+        .for_each(|wait| fifths[(wait.checked_sub(seconds(10)).expect("no sooner").as_secs() / 2) as usize] += 1);
+    // Each is 200 give or take 12.6: these are five times that.
+    assert!(fifths.iter().all(|count| (137..=263).contains(count)), "{fifths:?}");
+
+    let mut at_once = World::new(Settings { retry_after: seconds(0), ..settings });
+    at_once.admit();
+    let denied = at_once.hub.admit(at_once.now, &REQUEST).expect_err("full");
+    assert_eq!(denied.retry_after, Some(seconds(0)));
 }
 
 /// [U2]

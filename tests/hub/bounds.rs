@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heartline::Timestamp;
-use heartline::heartbeat::HeartbeatMode;
+use heartline::heartbeat::{HeartbeatConfig, HeartbeatMode};
 use heartline::hub::{Config, Hub, Input, Settings};
 
 use crate::reference::Act;
@@ -75,6 +75,10 @@ fn a_setting_outside_its_range_is_named_with_its_range() {
     let settings = Settings::default;
     let with = |mode| Settings { heartbeat: heartbeat(mode), ..settings() };
     let (none, long) = (Duration::ZERO, DAY + seconds(1));
+    let late = |late_tolerance| Settings {
+        heartbeat: HeartbeatConfig { late_tolerance, ..settings().heartbeat },
+        ..settings()
+    };
     let too_slow = HeartbeatMode::Periodic { interval: seconds(4), timeout: Some(seconds(5)) };
     let mut slow = settings().heartbeat;
     slow.slow_after = Some(none);
@@ -89,11 +93,14 @@ fn a_setting_outside_its_range_is_named_with_its_range() {
         ("heartbeat.mode.timeout is 86401s; allowed is 1ms to 86400s", with(HeartbeatMode::Listen { timeout: long })),
         ("heartbeat.mode.timeout is 5s; allowed is 1ms to 4s", with(too_slow)),
         ("heartbeat.slow_after is 0ns; allowed is 1ms to 86400s", Settings { heartbeat: slow, ..settings() }),
+        ("heartbeat.late_tolerance is 99ms; allowed is 100ms to 86400s", late(Duration::from_millis(99))),
+        ("heartbeat.late_tolerance is 86401s; allowed is 0ns to 86400s", late(long)),
         ("budget is 0; allowed is 1 to 4294967295", Settings { budget: 0, ..settings() }),
         ("volatile_above is 11; allowed is 0 to 10", Settings { budget: 10, volatile_above: 11, ..settings() }),
         ("reply_gap is 86401s; allowed is 0ns to 86400s", Settings { reply_gap: long, ..settings() }),
         ("close_timeout is 0ns; allowed is 1ms to 86400s", Settings { close_timeout: none, ..settings() }),
         ("close_timeout is 86401s; allowed is 1ms to 86400s", Settings { close_timeout: long, ..settings() }),
+        ("retry_after is 86401s; allowed is 0ns to 86400s", Settings { retry_after: long, ..settings() }),
     ] {
         assert_eq!(Config::new(settings).expect_err(error).to_string(), error);
     }
@@ -102,15 +109,16 @@ fn a_setting_outside_its_range_is_named_with_its_range() {
 /// [P3]
 #[test]
 fn both_ends_of_every_range_are_inside_it_and_so_is_the_default() {
-    let ends = |count, time, budget, volatile_above, reply_gap| Settings {
+    let ends = |count, time, budget, volatile_above, gap| Settings {
         max_connections: count,
         max_anonymous: count,
         login_timeout: time,
         heartbeat: heartbeat(HeartbeatMode::Listen { timeout: time }),
         budget,
         volatile_above,
-        reply_gap,
+        reply_gap: gap,
         close_timeout: time,
+        retry_after: gap,
         ..plain()
     };
     let least = ends(1, MILLISECOND, 1, 0, Duration::ZERO);

@@ -1,12 +1,15 @@
 //! How messages end, and what slow connections do to them.
 
-use heartline::hub::{Outcome, Settings};
+use std::cell::Cell;
+use std::cmp::Ordering;
+
+use heartline::hub::{self, Action, Config, Hub, Outcome, Settings};
 use heartline::retry::{RetryPolicy, Verdict};
-use heartline::{ConnId, Loss};
+use heartline::{ConnId, Loss, Timestamp};
 
 use crate::reference::Act::{Broadcast, Close, Deliver, Ended, Offline};
 use crate::reference::NOBODY;
-use crate::world::{Act, Input, Name, World, plain};
+use crate::world::{Act, Input, Name, REQUEST, World, plain};
 
 fn delivered(conn: ConnId, to: Name) -> Act {
     Ended(conn, Some(to), Outcome::Routed(1))
@@ -152,4 +155,49 @@ fn every_connection_has_its_own_budget_logged_in_or_not() {
     assert_eq!(world.queued(conn, 100), [], "in the place of the others");
     assert_eq!(world.queued(conn, 1), [Close(conn, 1013, None)]);
     assert_eq!(world.hub.anonymous(), 0);
+}
+
+thread_local! {
+    static COMPARISONS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A name that counts how often names are compared.
+#[derive(Clone, Debug)]
+struct Counted(u32);
+
+impl Ord for Counted {
+    fn cmp(&self, other: &Self) -> Ordering {
+        COMPARISONS.set(COMPARISONS.get() + 1);
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Counted {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Counted {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Counted {}
+
+/// [U7] [P9]
+#[test]
+fn many_who_are_excluded_from_a_broadcast_to_many_are_not_each_compared_with_each() {
+    let mut hub: Hub<Counted, ()> = Hub::new(Config::new(plain()).expect("valid"), 7);
+    for user in 0..1000 {
+        let conn = hub.admit(Timestamp::ORIGIN, &REQUEST).expect("admitted").conn;
+        hub.handle(Timestamp::ORIGIN, hub::Input::Login { conn, user: Counted(user) }).for_each(drop);
+    }
+    let except = (0..2000).rev().filter(|user| user % 2 == 0).map(Counted).collect();
+    COMPARISONS.set(0);
+    let news = hub::Input::Broadcast { from: None, except, message: (), volatile: false };
+    let action = hub.handle(Timestamp::ORIGIN, news).next();
+    assert!(matches!(action, Some(Action::Broadcast { conns, .. }) if conns.len() == 500));
+    assert!(COMPARISONS.get() < 30_000, "{}", COMPARISONS.get());
 }

@@ -112,36 +112,6 @@ fn a_frame_does_not_move_the_deadline() {
     assert_eq!((world.timer(), world.deadline()), (vec![], Some(seconds(38))));
 }
 
-/// [U8] [H6]
-#[test]
-fn a_server_that_was_suspended_pings_everybody_once_before_it_closes_the_silent() {
-    let (mut world, [ann, bob]) = World::with(watched(), ["ann", "bob"]);
-    world.run(seconds(20));
-    world.sleep(seconds(3600));
-    assert_eq!(world.timer(), [Ping(ann), Ping(bob)]);
-    assert_eq!((world.hub.stats().slept, world.hub.stats().closed_silent), (2, 0));
-    world.alive(ann);
-    world.run(seconds(10));
-    assert_eq!(world.online(), [("ann", ann)]);
-}
-
-/// Bob was due only just before the timer came; but the timer was due long before, for ann.
-///
-/// [U8] [H6]
-#[test]
-fn lateness_is_that_of_the_hubs_timer_and_counts_once_per_silence() {
-    let heartbeat = heartbeat(HeartbeatMode::Listen { timeout: seconds(10) });
-    let (mut world, [_ann]) = World::with(Settings { heartbeat, ..plain() }, ["ann"]);
-    world.sleep(seconds(7));
-    world.user("bob");
-    world.sleep(seconds(11));
-    assert_eq!((world.timer(), world.deadline()), (vec![], Some(seconds(28))));
-    assert_eq!((world.hub.stats().slept, world.hub.online().len()), (2, 2));
-    world.sleep(seconds(20));
-    world.timer();
-    assert_eq!((world.hub.stats().slept, world.hub.stats().closed_silent), (2, 2));
-}
-
 /// [U8]
 #[test]
 fn a_connection_that_is_being_closed_is_not_pinged_or_answered_any_more() {

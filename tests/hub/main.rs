@@ -16,4 +16,5 @@ mod reported_bugs;
 mod shutdown;
 #[cfg(feature = "serde")]
 mod storing;
+mod suspension;
 mod world;

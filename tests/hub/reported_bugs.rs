@@ -148,7 +148,7 @@ impl Rivals {
     }
 
     /// Lets an hour pass; how often one replaced the other.
-    fn hour(&mut self) -> u32 {
+    fn hour(&mut self) -> u64 {
         let (until, before) = (self.world.now.saturating_add(seconds(3600)), self.world.hub.stats().superseded);
         let due = |rivals: &Self, nth: usize| rivals.sessions[nth].deadline().map(|due| (due, nth));
         while let Some((due, nth)) = (0..2).filter_map(|nth| due(self, nth)).min().filter(|(due, _)| *due <= until) {

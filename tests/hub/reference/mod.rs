@@ -59,7 +59,7 @@ impl Lockstep {
 
     fn admit(&mut self, now: Timestamp, same_origin: bool) {
         let origin = Some(if same_origin { "https://example.org" } else { "https://evil.example" });
-        self.model.now = self.model.now.max(now);
+        self.model.advance(now);
         let expected = self.model.may_enter(same_origin);
         match self.hub.admit(now, &Request { origin, host: "example.org", ..Request::default() }) {
             Ok(admitted) => {
@@ -75,7 +75,7 @@ impl Lockstep {
     }
 
     fn handle(&mut self, now: Timestamp, input: &Input<User, Message>, pull: usize) {
-        let (deadline, owed) = (self.hub.deadline(), self.model.owes());
+        let (deadline, owed, slept) = (self.hub.deadline(), self.model.owes(), self.model.stats.slept);
         let _ = self.model.step(now, input.clone());
         let acts: Vec<Act<_, _>> = self.hub.handle(now, input.clone()).take(pull).map(Act::from).collect();
         for act in acts {
@@ -92,7 +92,8 @@ impl Lockstep {
             }
         }
         self.model.end_step();
-        if !owed && matches!(input, Input::Alive { .. } | Input::Written { .. }) {
+        let awake = self.model.stats.slept == slept;
+        if !owed && awake && matches!(input, Input::Alive { .. } | Input::Written { .. }) {
             assert_eq!(self.hub.deadline(), deadline, "a frame does not move the deadline");
         }
     }

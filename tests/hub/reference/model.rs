@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use heartline::heartbeat::{Heartbeat, HeartbeatEvent};
+use heartline::heartbeat::{Heartbeat, HeartbeatEvent, HeartbeatMode};
 use heartline::hub::{Config, Denial, Input, LoginRefusal, Outcome, SecondLogin, Stats};
 use heartline::{CloseCode, ConnId, Timestamp};
 
@@ -36,7 +36,11 @@ struct Conn {
 
 pub struct Model {
     config: Config,
+    /// From one ping to the next.
+    interval: Duration,
     pub now: Timestamp,
+    /// The latest timer, or the admission since which somebody is watched.
+    watched_at: u128,
     conns: Vec<Conn>,
     /// Every id there ever was.
     pub minted: Vec<ConnId>,
@@ -53,9 +57,15 @@ const NEVER: u128 = u64::MAX as u128;
 
 impl Model {
     pub fn new(config: Config) -> Self {
+        let interval = match config.heartbeat.mode {
+            HeartbeatMode::WhenIdle { interval, .. } | HeartbeatMode::Periodic { interval, .. } => interval,
+            _ => Duration::ZERO,
+        };
         Self {
             config,
+            interval,
             now: Timestamp::ORIGIN,
+            watched_at: 0,
             conns: Vec::new(),
             minted: Vec::new(),
             reported: Vec::new(),
@@ -117,7 +127,9 @@ impl Model {
             return Some(self.now);
         }
         let wakes = self.conns.iter().map(|conn| conn.wake);
-        let due = wakes.chain(self.shutdown.filter(|_| !self.conns.is_empty())).min();
+        let awake = self.watched_at + self.config.heartbeat.late_tolerance.as_nanos() / 2;
+        let shutdown = self.shutdown.filter(|_| !self.conns.is_empty());
+        let due = wakes.chain(shutdown).chain(self.watches().then_some(awake)).min();
         due.filter(|due| *due < NEVER).map(|due| Timestamp::from_nanos(due as u64))
     }
 
@@ -140,6 +152,9 @@ impl Model {
 
     /// Lets a connection in under the name that the hub has minted.
     pub fn enter(&mut self, id: ConnId) {
+        if !self.watches() {
+            self.watched_at = self.nanos();
+        }
         let (heartbeat, ping) = Heartbeat::start(&self.config.heartbeat, self.now);
         self.stats.admitted += 1;
         self.minted.push(id);
@@ -150,9 +165,32 @@ impl Model {
         self.arm(self.conns.len() - 1);
     }
 
+    fn watches(&self) -> bool {
+        let (all, anonymous) = self.counts();
+        anonymous > 0 || (all > 0 && self.config.heartbeat.mode != HeartbeatMode::Off && !self.online().is_empty())
+    }
+
+    pub fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        if self.nanos() - self.watched_at <= self.config.heartbeat.late_tolerance.as_nanos() {
+            return;
+        }
+        if self.watches() {
+            self.stats.slept += 1;
+            let live: Vec<_> = (0..self.conns.len()).filter(|nth| self.is_live(*nth)).collect();
+            for (rank, nth) in live.iter().enumerate() {
+                let turn = self.interval * rank as u32 / live.len() as u32;
+                self.conns[*nth].heartbeat.suspended(&self.config.heartbeat, self.now, turn);
+                self.conns[*nth].until = self.nanos() + self.config.login_timeout.as_nanos();
+                self.arm(*nth);
+            }
+        }
+        self.watched_at = self.nanos();
+    }
+
     /// `None` for an input that has no effect.
     pub fn step(&mut self, now: Timestamp, input: Input<User, Message>) -> Option<()> {
-        self.now = self.now.max(now);
+        self.advance(now);
         match input {
             Input::Alive { conn } => _ = self.alive(conn)?,
             Input::Ping { conn } => {
@@ -213,7 +251,7 @@ impl Model {
 
     /// What was not pulled of messages and replies is gone.
     pub fn end_step(&mut self) {
-        self.stats.undelivered += self.answers.drain(..).len() as u32;
+        self.stats.undelivered += self.answers.drain(..).len() as u64;
     }
 
     // ---- inputs ----------------------------------------------------------------------------
@@ -313,8 +351,8 @@ impl Model {
         let wanted = conns.len();
         conns.retain(|(_, conn)| !(volatile && self.is_slow(*conn)));
         let routed = conns.len() as u32;
-        self.stats.dropped += wanted as u32 - routed;
-        self.stats.routed += routed;
+        self.stats.dropped += (wanted - conns.len()) as u64;
+        self.stats.routed += u64::from(routed);
         if routed > 0 {
             self.answers.push(Act::Broadcast(conns.into_iter().map(|(_, conn)| conn).collect(), name, message));
         }
@@ -346,21 +384,20 @@ impl Model {
     // ---- the timer -------------------------------------------------------------------------
 
     fn timer(&mut self) {
-        let first = self.conns.iter().map(|conn| conn.wake).min().unwrap_or(NEVER);
-        let late = Duration::from_nanos(self.nanos().saturating_sub(first) as u64);
+        self.watched_at = self.nanos();
         let out_of_time = self.shutdown.is_some_and(|until| self.passed(until));
         for nth in 0..self.conns.len() {
             if out_of_time {
                 self.abort(nth);
             }
             while self.passed(self.conns[nth].wake) {
-                self.wake(nth, late);
+                self.wake(nth);
                 self.arm(nth);
             }
         }
     }
 
-    fn wake(&mut self, nth: usize, late: Duration) {
+    fn wake(&mut self, nth: usize) {
         let over = self.passed(self.conns[nth].until);
         match self.conns[nth].phase {
             Phase::Closing if over => self.abort(nth),
@@ -369,13 +406,10 @@ impl Model {
                 self.close(nth, CloseCode::LOGIN_TIMEOUT, None);
             }
             Phase::Anonymous | Phase::LoggedIn(_) => {
-                match self.conns[nth].heartbeat.timer(&self.config.heartbeat, self.now, late) {
+                match self.conns[nth].heartbeat.timer(&self.config.heartbeat, self.now, Duration::ZERO) {
                     None | Some(HeartbeatEvent::Degraded) => {}
+                    Some(HeartbeatEvent::Slept { .. }) => panic!("a timer that is not late"),
                     Some(HeartbeatEvent::Ping) => self.ping(nth, true),
-                    Some(HeartbeatEvent::Slept { ping }) => {
-                        self.stats.slept += 1;
-                        self.ping(nth, ping);
-                    }
                     Some(HeartbeatEvent::Dead) => {
                         self.stats.closed_silent += 1;
                         self.close(nth, CloseCode::TIMEOUT, None);

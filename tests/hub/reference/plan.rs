@@ -124,7 +124,7 @@ fn config(header: [u8; HEADER]) -> Config {
         max_anonymous: u32::from(anonymous) % 3 + 1,
         login_timeout,
         second_login: if connections >= 128 { SecondLogin::Refuse } else { SecondLogin::Replace },
-        heartbeat: HeartbeatConfig { mode, slow_after, late_tolerance: time(late) },
+        heartbeat: HeartbeatConfig { mode, slow_after, late_tolerance: time(late).max(Duration::from_millis(100)) },
         budget,
         volatile_above: (u32::from(volatile) % 60).min(budget),
         reply_gap: time(reply),
