@@ -44,6 +44,8 @@ fn config() -> Config {
         admission: Admission { origins: Origins::Any, ..Admission::default() },
         max_connections: CONNECTIONS,
         max_anonymous: CONNECTIONS,
+        messages: None,
+        bytes: None,
         heartbeat: HeartbeatConfig { mode, slow_after: None, late_tolerance: millis(5_000) },
         ..Settings::default()
     };
@@ -73,7 +75,7 @@ fn beat(hub: &mut Hub<u32, ()>, now: Timestamp, pinged: &mut Vec<ConnId>) -> usi
     }));
     let pings = pinged.len();
     for conn in pinged.drain(..) {
-        hub.handle(now, Input::Alive { conn }).for_each(drop);
+        hub.handle(now, Input::Alive { conn, bytes: 16 }).for_each(drop);
     }
     pings
 }
@@ -90,7 +92,7 @@ fn main() {
     let now = entered(CONNECTIONS - 1);
     report.measure("a frame that is only a proof of life", FRAMES, || {
         for nth in &order {
-            hub.handle(now, Input::Alive { conn: conns[*nth as usize] }).for_each(drop);
+            black_box(hub.alive(now, conns[*nth as usize], 16));
         }
     });
     report.measure("a message to another user", FRAMES / 10, || {
@@ -101,7 +103,7 @@ fn main() {
         }
     });
     report.measure("a broadcast, for each recipient", CONNECTIONS, || {
-        let news = Input::Broadcast { from: None, except: Vec::new(), message: (), volatile: false };
+        let news = Input::Broadcast { from: None, except: Vec::new(), message: (), bytes: 16, volatile: false };
         hub.handle(now, news).count()
     });
 

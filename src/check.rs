@@ -5,6 +5,8 @@ use core::fmt;
 use core::time::Duration;
 
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
+pub(crate) const NANOSECOND: Duration = Duration::from_nanos(1);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 

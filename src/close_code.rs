@@ -19,6 +19,8 @@ impl CloseCode {
     /// 1001: the endpoint is going away.
     pub const GOING_AWAY: Self = Self(NonZeroU16::new(1001).unwrap());
 
+    /// 1008: the endpoint broke a rule of the other's (RFC 6455 §7.4.1); a hub's answer to a connection that sends too much.
+    pub const POLICY_VIOLATION: Self = Self(NonZeroU16::new(1008).unwrap());
     /// 1012: the service is restarting, come back (IANA registry).
     pub const SERVICE_RESTART: Self = Self(NonZeroU16::new(1012).unwrap());
     /// 1013: try again later (IANA registry).

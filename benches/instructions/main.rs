@@ -12,6 +12,7 @@
 //!
 //! "Called" is behind an `#[inline(never)]` wrapper; "inlined" is left to the compiler, without any flags.
 
+mod hub;
 mod path;
 mod queues;
 mod world;
@@ -42,7 +43,7 @@ impl Scenario {
 }
 
 fn scenarios() -> impl Iterator<Item = Scenario> {
-    path::scenarios().chain(queues::scenarios())
+    path::scenarios().chain(queues::scenarios()).chain(hub::scenarios())
 }
 
 /// All instructions of a process that runs a scenario that often.

@@ -99,6 +99,26 @@ pub enum Action<K, M> {
     Event(Event<K>),
 }
 
+/// Where a message for another user goes. Exhaustive on purpose: each case is to be handled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Route<'a, K> {
+    /// To be queued for this connection; the sender may be told that it was routed.
+    To {
+        /// The recipient's connection.
+        conn: ConnId,
+        /// The name under which the sender is logged in.
+        from: &'a K,
+    },
+    /// The user is not online.
+    Offline,
+    /// The message is volatile and the user's connection is slow.
+    Dropped,
+    /// The sender is not logged in.
+    NotLoggedIn,
+    /// The sender's connection is closing, gone or unknown: nobody is to be told.
+    Stale,
+}
+
 /// How a message ended. Exhaustive on purpose: a sender has to handle every case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

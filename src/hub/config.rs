@@ -4,6 +4,7 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use super::admission::Admission;
+use super::limit::Limit;
 use super::slots::MOST;
 use crate::check::{ConfigError, DAY, MILLISECOND, within};
 use crate::close_code::CloseCode;
@@ -63,6 +64,12 @@ pub struct Settings {
     /// Beyond how many waiting bytes a connection is slow, so that volatile messages are not routed to it: 0 to
     /// `budget`. Default 64 KiB (uWebSockets).
     pub volatile_above: u32,
+    /// How many messages a connection may send, a broadcast counting once for each recipient: a frame that leaves a debt
+    /// pauses its connection, one that leaves a debt of more than twice the burst closes it (1008). `None` for no limit.
+    /// Default 50 a second (Ably), and 200 at once.
+    pub messages: Option<Limit>,
+    /// The same for their bytes. Default 128 KiB a second, and 1 MiB at once, which is `budget`.
+    pub bytes: Option<Limit>,
     /// The shortest time between two replies to unknown events or refused logins on one connection: up to a day.
     /// Default 1 s.
     pub reply_gap: Duration,
@@ -86,6 +93,8 @@ impl Default for Settings {
             heartbeat: HeartbeatConfig { mode, slow_after: None, late_tolerance: Duration::from_secs(5) },
             budget: 1024 * 1024,
             volatile_above: 64 * 1024,
+            messages: Some(Limit::per_second(50, 200)),
+            bytes: Some(Limit::per_second(128 * 1024, 1024 * 1024)),
             reply_gap: Duration::from_secs(1),
             close_timeout: Duration::from_secs(5),
             retry_after: Duration::from_secs(5),
@@ -112,6 +121,12 @@ impl Config {
         within("heartbeat.late_tolerance", settings.heartbeat.late_tolerance, 100 * MILLISECOND, DAY)?;
         within("budget", settings.budget, 1, u32::MAX)?;
         within("volatile_above", settings.volatile_above, 0, settings.budget)?;
+        if let Some(messages) = settings.messages {
+            messages.check(["messages.burst", "messages.every"])?;
+        }
+        if let Some(bytes) = settings.bytes {
+            bytes.check(["bytes.burst", "bytes.every"])?;
+        }
         within("reply_gap", settings.reply_gap, Duration::ZERO, DAY)?;
         within("close_timeout", settings.close_timeout, MILLISECOND, DAY)?;
         within("retry_after", settings.retry_after, Duration::ZERO, DAY)?;

@@ -4,6 +4,8 @@ use core::mem::take;
 use core::time::Duration;
 
 use super::action::Action;
+use super::config::Config;
+use super::limit::Bucket;
 use super::pending::Owed;
 use crate::close_code::CloseCode;
 use crate::conn::ConnId;
@@ -21,6 +23,11 @@ pub(super) struct Connection<K> {
     /// The deadline under which the machine keeps this connection.
     pub(super) wake: Deadline,
     pub(super) owed: Owed,
+    /// What it may still send.
+    messages: Bucket,
+    bytes: Bucket,
+    /// Nothing is read from it before this.
+    pub(super) paused: Timestamp,
 }
 
 /// The state of a connection, with what only that state knows.
@@ -64,6 +71,44 @@ impl<K> Connection<K> {
             reply_allowed: Deadline::at(Timestamp::ORIGIN),
             wake: Deadline::NEVER,
             owed: Owed::default(),
+            messages: Bucket::default(),
+            bytes: Bucket::default(),
+            paused: Timestamp::ORIGIN,
+        }
+    }
+
+    /// A proof of life. A pause is not silence, which begins at its end.
+    #[inline]
+    pub(super) fn alive(&mut self, now: Timestamp) {
+        self.heartbeat.alive(now.max(self.paused));
+    }
+
+    /// Charges a frame. True if that was too much.
+    #[inline]
+    pub(super) fn charge(&mut self, config: &Config, now: Timestamp, bytes: u32) -> bool {
+        let mut exceeded = false;
+        if let Some(limit) = &config.messages {
+            let level = self.messages.charge(limit, now, 1);
+            self.paused = self.paused.max(level.paid);
+            exceeded = level.exceeded;
+        }
+        if let Some(limit) = &config.bytes {
+            let level = self.bytes.charge(limit, now, bytes.into());
+            self.paused = self.paused.max(level.paid);
+            exceeded |= level.exceeded;
+        }
+        exceeded
+    }
+
+    /// Charges the further recipients of a broadcast.
+    pub(super) fn charge_copies(&mut self, config: &Config, now: Timestamp, copies: u32, bytes: u32) {
+        let (copies, bytes) = (u64::from(copies), u64::from(copies) * u64::from(bytes));
+        for (limit, bucket, tokens) in
+            [(&config.messages, &mut self.messages, copies), (&config.bytes, &mut self.bytes, bytes)]
+        {
+            if let Some(limit) = limit {
+                self.paused = self.paused.max(bucket.charge_up_to_burst(limit, now, tokens).paid);
+            }
         }
     }
 

@@ -18,10 +18,13 @@ use crate::conn::ConnId;
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub enum Input<K, M> {
-    /// A frame without any other meaning: a protocol pong, an answer to the application's ping.
+    /// A frame, before what it means is reported; a protocol pong or an answer to the application's ping means nothing
+    /// else. It alone is charged to the connection.
     Alive {
         /// The connection on which it arrived.
         conn: ConnId,
+        /// The length of its payload.
+        bytes: u32,
     },
     /// The client's own heartbeat, which wants an answer.
     Ping {
@@ -55,6 +58,8 @@ pub enum Input<K, M> {
         except: Vec<K>,
         /// The message, which comes back as [`Action::Broadcast`](super::Action::Broadcast).
         message: M,
+        /// What it is charged with for each recipient.
+        bytes: u32,
         /// Whether it is dropped rather than queued for slow connections.
         volatile: bool,
     },

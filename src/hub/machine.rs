@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::action::{Action, Event, LoginRefusal, Outcome};
+use super::action::{Action, Event, LoginRefusal, Outcome, Route};
 use super::admission::{Admitted, Denial, Denied, Request};
 use super::config::{Config, SecondLogin};
 use super::connection::{Connection, Phase};
@@ -109,12 +109,87 @@ impl<K: Ord + Clone> Machine<K> {
         Some(conn)
     }
 
+    // ---- without a message ------------------------------------------------------------------
+
+    #[inline]
+    pub(super) fn frame(&mut self, config: &Config, now: Timestamp, conn: ConnId, bytes: u32) -> Option<Timestamp> {
+        self.advance(config, now);
+        self.charge(config, conn, bytes)
+    }
+
+    /// Charges a frame to its connection. Until when that is to be paused, if it is.
+    #[inline]
+    fn charge(&mut self, config: &Config, conn: ConnId, bytes: u32) -> Option<Timestamp> {
+        let now = self.now;
+        let found = self.live(conn)?;
+        let exceeded = found.charge(config, now, bytes);
+        found.alive(now);
+        let paused = found.paused;
+        if paused <= now {
+            return None;
+        }
+        self.pause(config, conn, exceeded);
+        (!exceeded).then_some(paused)
+    }
+
+    #[cold]
+    fn pause(&mut self, config: &Config, conn: ConnId, exceeded: bool) {
+        count(&mut self.stats.paused);
+        if exceeded {
+            count(&mut self.stats.closed_flooding);
+            self.close(config, conn, CloseCode::POLICY_VIOLATION, None);
+        }
+    }
+
+    #[inline]
+    pub(super) fn route(
+        &mut self,
+        config: &Config,
+        now: Timestamp,
+        conn: ConnId,
+        to: &K,
+        volatile: bool,
+    ) -> Route<'_, K> {
+        self.advance(config, now);
+        if self.alive(conn).is_none() {
+            return Route::Stale;
+        }
+        let recipient = self.online.get(to).copied();
+        self.fate(config, conn, recipient, volatile)
+    }
+
+    /// How a message of a live connection ends, and its count.
+    #[inline]
+    fn fate(&mut self, config: &Config, conn: ConnId, recipient: Option<ConnId>, volatile: bool) -> Route<'_, K> {
+        let slow = volatile && recipient.is_some_and(|recipient| self.is_slow(config, recipient));
+        let Some(from) = self.conns.get(conn).and_then(|found| found.phase.user()) else { return Route::NotLoggedIn };
+        match recipient {
+            None => {
+                count(&mut self.stats.offline);
+                Route::Offline
+            }
+            Some(_) if slow => {
+                count(&mut self.stats.dropped);
+                Route::Dropped
+            }
+            Some(conn) => {
+                count(&mut self.stats.routed);
+                Route::To { conn, from }
+            }
+        }
+    }
+
+    pub(super) fn paused_until(&self, conn: ConnId) -> Option<Timestamp> {
+        let found = self.conns.get(conn).filter(|found| found.phase.is_live())?;
+        (found.paused > self.now).then_some(found.paused)
+    }
+
     // ---- inputs ----------------------------------------------------------------------------
 
     pub(super) fn handle<M>(&mut self, config: &Config, now: Timestamp, input: Input<K, M>) -> Answers<K, M> {
         self.advance(config, now);
         match input {
-            Input::Alive { conn } => _ = self.alive(conn),
+            Input::Alive { conn, bytes } => _ = self.charge(config, conn, bytes),
             Input::Ping { conn } => {
                 if self.alive(conn).is_some() {
                     self.owe(conn, |owed| owed.pong = true);
@@ -122,8 +197,8 @@ impl<K: Ord + Clone> Machine<K> {
             }
             Input::Login { conn, user } => return [None, self.login(config, conn, user)],
             Input::Relay { conn, to, message, volatile } => return self.relay(config, conn, to, message, volatile),
-            Input::Broadcast { from, except, message, volatile } => {
-                return self.broadcast(config, from, except, message, volatile);
+            Input::Broadcast { from, except, message, bytes, volatile } => {
+                return self.broadcast(config, from, except, (message, bytes), volatile);
             }
             Input::UnknownEvent { conn } => {
                 let reply = self.alive(conn).is_some() && self.may_reply(config, conn);
@@ -176,7 +251,7 @@ impl<K: Ord + Clone> Machine<K> {
     fn alive(&mut self, conn: ConnId) -> Option<&mut Connection<K>> {
         let now = self.now;
         let found = self.live(conn)?;
-        found.heartbeat.alive(now);
+        found.alive(now);
         Some(found)
     }
 
@@ -224,22 +299,18 @@ impl<K: Ord + Clone> Machine<K> {
     }
 
     fn relay<M>(&mut self, config: &Config, conn: ConnId, to: K, message: M, volatile: bool) -> Answers<K, M> {
-        let Some(sender) = self.alive(conn) else { return [None, None] };
-        let name = sender.phase.user().cloned();
-        let (deliver, outcome) = match (name, self.online.get(&to).copied()) {
-            (None, _) => (None, Outcome::NotLoggedIn(message)),
-            (Some(_), None) => {
-                count(&mut self.stats.offline);
-                (None, Outcome::Offline(message))
+        if self.alive(conn).is_none() {
+            return [None, None];
+        }
+        let recipient = self.online.get(&to).copied();
+        let (deliver, outcome) = match self.fate(config, conn, recipient, volatile) {
+            Route::To { conn, from } => {
+                (Some(Action::Deliver { conn, from: from.clone(), message }), Outcome::Routed(1))
             }
-            (Some(_), Some(recipient)) if volatile && self.is_slow(config, recipient) => {
-                count(&mut self.stats.dropped);
-                (None, Outcome::Dropped(message))
-            }
-            (Some(from), Some(recipient)) => {
-                count(&mut self.stats.routed);
-                (Some(Action::Deliver { conn: recipient, from, message }), Outcome::Routed(1))
-            }
+            Route::Offline => (None, Outcome::Offline(message)),
+            Route::Dropped => (None, Outcome::Dropped(message)),
+            Route::NotLoggedIn => (None, Outcome::NotLoggedIn(message)),
+            Route::Stale => return [None, None],
         };
         [deliver, Some(Action::Outcome { conn, to: Some(to), outcome })]
     }
@@ -249,7 +320,7 @@ impl<K: Ord + Clone> Machine<K> {
         config: &Config,
         sender: Option<ConnId>,
         mut except: Vec<K>,
-        message: M,
+        (message, bytes): (M, u32),
         volatile: bool,
     ) -> Answers<K, M> {
         let mut from = None;
@@ -267,6 +338,11 @@ impl<K: Ord + Clone> Machine<K> {
         let [dropped, routed] = [&slow, &conns].map(|conns| u32::try_from(conns.len()).unwrap_or(u32::MAX));
         add(&mut self.stats.dropped, dropped);
         add(&mut self.stats.routed, routed);
+        let now = self.now;
+        if let Some(sender) = sender.and_then(|conn| self.conns.get_mut(conn)) {
+            sender.charge_copies(config, now, routed.saturating_sub(1), bytes);
+            sender.alive(now);
+        }
         let outcome = |conn| Action::Outcome { conn, to: None, outcome: Outcome::Routed(routed) };
         [(routed > 0).then_some(Action::Broadcast { conns, from, message }), sender.map(outcome)]
     }
@@ -377,6 +453,9 @@ impl<K: Ord + Clone> Machine<K> {
                 self.close(config, conn, CloseCode::LOGIN_TIMEOUT, None);
             }
             Phase::Anonymous { .. } | Phase::LoggedIn(_) => {
+                if found.paused > now {
+                    return found.heartbeat.unread(&config.heartbeat, found.paused);
+                }
                 // A timer is never late: see `resume`.
                 let event = found.heartbeat.timer(&config.heartbeat, now, Duration::ZERO);
                 self.heartbeat(config, conn, event);

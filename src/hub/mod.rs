@@ -38,6 +38,7 @@ mod admission;
 mod config;
 mod connection;
 mod input;
+mod limit;
 mod machine;
 mod pending;
 mod slots;
@@ -47,10 +48,11 @@ use core::borrow::Borrow;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
 
-pub use action::{Action, Event, LoginRefusal, Outcome};
+pub use action::{Action, Event, LoginRefusal, Outcome, Route};
 pub use admission::{Admission, Admitted, Denial, Denied, Origins, Request};
 pub use config::{Config, SecondLogin, Settings};
 pub use input::Input;
+pub use limit::Limit;
 pub use stats::Stats;
 
 use crate::conn::ConnId;
@@ -93,6 +95,38 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
     pub fn handle(&mut self, now: Timestamp, input: Input<K, M>) -> Actions<'_, K, M> {
         let answers = self.machine.handle(self.config.borrow(), now, input);
         Actions { machine: &mut self.machine, answers }
+    }
+
+    /// A frame of so many bytes arrived: [`Input::Alive`] without actions, for every frame before anything else is done
+    /// with it. What the frame means is reported after it, by [`route`](Self::route) or an [`Input`], and is not charged
+    /// again.
+    ///
+    /// A moment means: handle this frame, then read nothing from the connection until that moment. What is owed stays
+    /// owed, for [`next_action`](Self::next_action).
+    #[inline]
+    #[must_use = "a connection that sends too much is not to be read"]
+    pub fn alive(&mut self, now: Timestamp, conn: ConnId, bytes: u32) -> Option<Timestamp> {
+        self.machine.frame(self.config.borrow(), now, conn, bytes)
+    }
+
+    /// Where a message for another user goes: [`Input::Relay`] without the message and without actions. What is owed stays
+    /// owed, for [`next_action`](Self::next_action). The message is counted as the outcome says.
+    #[inline]
+    #[must_use = "the message is to be handed on, or reported back to its sender"]
+    pub fn route(&mut self, now: Timestamp, conn: ConnId, to: &K, volatile: bool) -> Route<'_, K> {
+        self.machine.route(self.config.borrow(), now, conn, to, volatile)
+    }
+
+    /// The next action that is owed, without an input and without a time.
+    #[must_use = "an action is to be carried out"]
+    pub fn next_action(&mut self) -> Option<Action<K, M>> {
+        self.machine.next_action()
+    }
+
+    /// Until when nothing is to be read from a connection, because of what it has sent; a moment that has passed means
+    /// nothing. To be asked after a frame that led to a broadcast.
+    pub fn paused_until(&self, conn: ConnId) -> Option<Timestamp> {
+        self.machine.paused_until(conn)
     }
 
     /// When [`Input::Timer`] is due: the one timer of the hub. Immediately, while anything is owed that was not

@@ -28,6 +28,10 @@ pub struct Stats {
     pub closed_silent: u64,
     /// Connections closed because they did not read.
     pub closed_slow: u64,
+    /// Connections closed because they sent too much.
+    pub closed_flooding: u64,
+    /// Frames after which a connection was paused.
+    pub paused: u64,
     /// Pings sent.
     pub pings: u64,
     /// Suspensions of the server, after each of which all waits started anew.

@@ -20,7 +20,7 @@ fn a_frame_that_is_only_a_sign_of_life_allocates_nothing() {
     let info = measure(|| {
         for conn in &conns {
             world.sleep(NANOSECOND);
-            assert_eq!(world.hub.handle(world.now, Input::Alive { conn: *conn }).next(), None);
+            assert_eq!(world.hub.handle(world.now, Input::Alive { conn: *conn, bytes: 1 }).next(), None);
         }
     });
     assert_eq!(info.count_total, 0);
@@ -57,7 +57,7 @@ fn a_broadcast_allocates_its_list_of_recipients_and_no_copies() {
         world.user(format!("user {nth}").leak());
     }
     let info = measure(|| {
-        let news = Input::Broadcast { from: None, except: Vec::new(), message: "news", volatile: false };
+        let news = Input::Broadcast { from: None, except: Vec::new(), message: "news", bytes: 4, volatile: false };
         let action = world.hub.handle(world.now, news).next();
         assert!(matches!(action, Some(Action::Broadcast { conns, .. }) if conns.len() == 1000));
     });

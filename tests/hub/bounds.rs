@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heartline::Timestamp;
 use heartline::heartbeat::{HeartbeatConfig, HeartbeatMode};
-use heartline::hub::{Config, Hub, Input, Settings};
+use heartline::hub::{Config, Hub, Input, Limit, Settings};
 
 use crate::reference::Act;
 use crate::world::{REQUEST, heartbeat, plain, seconds, watched};
@@ -79,6 +79,10 @@ fn a_setting_outside_its_range_is_named_with_its_range() {
         heartbeat: HeartbeatConfig { late_tolerance, ..settings().heartbeat },
         ..settings()
     };
+    let limit = |burst, every, messages| {
+        let limit = Some(Limit { burst, every });
+        if messages { Settings { messages: limit, ..settings() } } else { Settings { bytes: limit, ..settings() } }
+    };
     let too_slow = HeartbeatMode::Periodic { interval: seconds(4), timeout: Some(seconds(5)) };
     let mut slow = settings().heartbeat;
     slow.slow_after = Some(none);
@@ -96,6 +100,10 @@ fn a_setting_outside_its_range_is_named_with_its_range() {
         ("heartbeat.late_tolerance is 99ms; allowed is 100ms to 86400s", late(Duration::from_millis(99))),
         ("heartbeat.late_tolerance is 86401s; allowed is 0ns to 86400s", late(long)),
         ("budget is 0; allowed is 1 to 4294967295", Settings { budget: 0, ..settings() }),
+        ("messages.burst is 0; allowed is 1 to 4294967295", limit(0, seconds(1), true)),
+        ("messages.every is 0ns; allowed is 1ns to 3600s", limit(1, none, true)),
+        ("bytes.burst is 0; allowed is 1 to 4294967295", limit(0, seconds(1), false)),
+        ("bytes.every is 3601s; allowed is 1ns to 3600s", limit(1, seconds(3601), false)),
         ("volatile_above is 11; allowed is 0 to 10", Settings { budget: 10, volatile_above: 11, ..settings() }),
         ("reply_gap is 86401s; allowed is 0ns to 86400s", Settings { reply_gap: long, ..settings() }),
         ("close_timeout is 0ns; allowed is 1ms to 86400s", Settings { close_timeout: none, ..settings() }),

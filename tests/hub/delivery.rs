@@ -79,7 +79,8 @@ fn a_broadcast_is_one_action_for_exactly_those_online_but_the_sender_and_the_exc
 fn a_volatile_broadcast_leaves_out_the_slow_and_counts_them() {
     let (mut world, [ann, bob, eve]) = World::with(plain(), ["ann", "bob", "eve"]);
     world.queued(bob, 11);
-    let volatile = |volatile| Input::Broadcast { from: Some(ann), except: Vec::new(), message: "tick", volatile };
+    let volatile =
+        |volatile| Input::Broadcast { from: Some(ann), except: Vec::new(), message: "tick", bytes: 4, volatile };
     let expected = [Broadcast(vec![eve], Some("ann"), "tick"), Ended(ann, None, Outcome::Routed(1))];
     assert_eq!(world.input(volatile(true)), expected);
     assert_eq!(world.hub.stats().dropped, 1);
@@ -196,7 +197,7 @@ fn many_who_are_excluded_from_a_broadcast_to_many_are_not_each_compared_with_eac
     }
     let except = (0..2000).rev().filter(|user| user % 2 == 0).map(Counted).collect();
     COMPARISONS.set(0);
-    let news = hub::Input::Broadcast { from: None, except, message: (), volatile: false };
+    let news = hub::Input::Broadcast { from: None, except, message: (), bytes: 0, volatile: false };
     let action = hub.handle(Timestamp::ORIGIN, news).next();
     assert!(matches!(action, Some(Action::Broadcast { conns, .. }) if conns.len() == 500));
     assert!(COMPARISONS.get() < 30_000, "{}", COMPARISONS.get());

@@ -119,12 +119,14 @@ fn run(config: &Config, ops: &[(Duration, Op)], one: usize, without: bool) -> (V
 }
 
 /// Anything, after three users have logged in, one of whom is the one; and a shutdown in the end. No limits, so that
-/// nobody takes anything away from the others, and no timer counts as late, because lateness is the hub's.
+/// nobody takes anything away from the others or pays for a broadcast to them, and no timer counts as late, because lateness is the hub's.
 fn plan(bytes: &[u8]) -> (Config, Vec<(Duration, Op)>) {
     let (config, any) = decode(bytes);
     let settings = config.into_settings();
     let heartbeat = HeartbeatConfig { late_tolerance: seconds(86_400), ..settings.heartbeat };
-    let config = Config::new(Settings { max_connections: 1000, max_anonymous: 1000, heartbeat, ..settings });
+    let config =
+        Settings { max_connections: 1000, max_anonymous: 1000, heartbeat, messages: None, bytes: None, ..settings };
+    let config = Config::new(config);
     let mut ops: Vec<_> =
         (0..3).flat_map(|how| [ADMIT, Op { kind: 92, how, ..ADMIT }].map(|op| (Duration::ZERO, op))).collect();
     let any = any.into_iter().filter(|op| op.kind < SHUTDOWN.kind);

@@ -9,6 +9,7 @@ mod ends;
 mod events;
 mod heartbeat;
 mod independence;
+mod limits;
 mod login;
 mod properties;
 mod reference;

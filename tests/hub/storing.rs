@@ -28,7 +28,7 @@ fn inputs_actions_and_counters_are_read_as_they_were_stored() {
     let relay = |volatile| Input::Relay { conn: ann, to: "bob".into(), message: "hello".into(), volatile };
     let mut stored = String::new();
     for input in [
-        Input::Alive { conn: ann },
+        Input::Alive { conn: ann, bytes: 1 },
         Input::Ping { conn: ann },
         relay(false),
         login(ann, "ann"),
@@ -40,7 +40,13 @@ fn inputs_actions_and_counters_are_read_as_they_were_stored() {
         Input::Queued { conn: bob, bytes: 50 },
         relay(true),
         Input::Written { conn: bob, bytes: 1 },
-        Input::Broadcast { from: Some(ann), except: vec!["eve".into()], message: "news".into(), volatile: false },
+        Input::Broadcast {
+            from: Some(ann),
+            except: vec!["eve".into()],
+            message: "news".into(),
+            bytes: 4,
+            volatile: false,
+        },
         Input::UnknownEvent { conn: ann },
         Input::Close { conn: ann, code: CloseCode::SUPERSEDED },
         Input::Shutdown { within: seconds(0), spread: seconds(2) },

@@ -80,7 +80,7 @@ impl Clients {
         let login = self.newcomer.take_if(|newcomer| *newcomer == conn);
         let acts = self.world.input(match login {
             Some(conn) => Input::Login { conn, user: "newcomer" },
-            None => Input::Alive { conn },
+            None => Input::Alive { conn, bytes: 0 },
         });
         self.carry_out(acts);
     }
@@ -172,6 +172,7 @@ fn a_suspension_is_found_by_the_first_call_of_any_kind_and_once() {
         world.run(seconds(1));
         world.sleep(seconds(30));
         call(&mut world, ann);
+        assert_eq!(world.hub.stats().slept, 1);
         call(&mut world, ann);
         assert_eq!((world.timer(), world.hub.stats().slept, world.hub.stats().closed_silent), (vec![], 1, 0));
     }

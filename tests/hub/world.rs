@@ -28,12 +28,14 @@ pub fn heartbeat(mode: HeartbeatMode) -> HeartbeatConfig {
     HeartbeatConfig { mode, slow_after: None, late_tolerance: seconds(4 * 3600) }
 }
 
-/// Round numbers: no heartbeat, 10 s to log in, volatile up to 10 bytes of 100, everything else as by default.
+/// Round numbers: no limits but the budget, no heartbeat, 10 s to log in, volatile up to 10 bytes of 100, everything else as by default.
 pub fn plain() -> Settings {
     Settings {
         admission: Admission { origins: Origins::Any, ..Admission::default() },
         login_timeout: seconds(10),
         heartbeat: heartbeat(HeartbeatMode::Off),
+        messages: None,
+        bytes: None,
         budget: 100,
         volatile_above: 10,
         ..Settings::default()
@@ -130,12 +132,13 @@ macro_rules! inputs {
 }
 
 inputs! {
-    alive(conn: ConnId) => Input::Alive { conn };
+    alive(conn: ConnId) => Input::Alive { conn, bytes: 0 };
+    frame(conn: ConnId, bytes: u32) => Input::Alive { conn, bytes };
     login(conn: ConnId, user: Name) => Input::Login { conn, user };
     relay(conn: ConnId, to: Name, message: Name) => Input::Relay { conn, to, message, volatile: false };
     volatile(conn: ConnId, to: Name, message: Name) => Input::Relay { conn, to, message, volatile: true };
     broadcast(from: Option<ConnId>, except: &[Name], message: Name) =>
-        Input::Broadcast { from, except: except.to_vec(), message, volatile: false };
+        Input::Broadcast { from, except: except.to_vec(), message, bytes: 1, volatile: false };
     unknown(conn: ConnId) => Input::UnknownEvent { conn };
     queued(conn: ConnId, bytes: u32) => Input::Queued { conn, bytes };
     written(conn: ConnId, bytes: u32) => Input::Written { conn, bytes };
@@ -148,11 +151,11 @@ inputs! {
 /// One frame of each kind.
 pub fn frames(conn: ConnId) -> [Input; 6] {
     [
-        Input::Alive { conn },
+        Input::Alive { conn, bytes: 0 },
         Input::Ping { conn },
         Input::Login { conn, user: "ann" },
         Input::Relay { conn, to: "bob", message: "hello", volatile: false },
-        Input::Broadcast { from: Some(conn), except: Vec::new(), message: "hello", volatile: false },
+        Input::Broadcast { from: Some(conn), except: Vec::new(), message: "hello", bytes: 5, volatile: false },
         Input::UnknownEvent { conn },
     ]
 }

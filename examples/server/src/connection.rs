@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::select;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::error::ProtocolError;
 use tungstenite::protocol::{Role, WebSocketConfig};
@@ -19,7 +19,7 @@ use tungstenite::{Error, Message};
 
 use super::events::ClientEvent;
 use super::http::{self, Upgrade};
-use super::reports::{NewConnection, Report};
+use super::reports::{NewConnection, Pace, Report};
 
 /// The most that a frame of the server's adds to its payload (RFC 6455 §5.2).
 const HEADER: usize = 10;
@@ -67,6 +67,10 @@ pub fn wire_size(message: &Message) -> u32 {
     u32::try_from(message.len() + HEADER).unwrap_or(u32::MAX)
 }
 
+fn length(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
 /// How the reader came to its end.
 enum End {
     /// There is nothing more to read.
@@ -98,7 +102,7 @@ pub async fn serve(mut tcp: TcpStream, shared: Arc<Shared>) {
         .max_frame_size(Some(shared.max_message))
         .max_message_size(Some(shared.max_message));
     let socket = WebSocketStream::from_partially_read(tcp, rest, Role::Server, Some(codec)).await;
-    let NewConnection { conn, queue, abort, .. } = connection;
+    let NewConnection { conn, queue, pace, abort, .. } = connection;
     if let Some(user) = user {
         _ = shared.reports.send(Report::Login { conn, user }).await;
     }
@@ -108,16 +112,16 @@ pub async fn serve(mut tcp: TcpStream, shared: Arc<Shared>) {
         }
     };
     select! {
-        () = talk(socket, conn, queue, &shared) => {}
+        () = talk(socket, conn, queue, pace, &shared) => {}
         () = aborted => {}
     }
     _ = shared.reports.send(Report::Gone { conn }).await;
 }
 
-async fn talk(socket: Socket, conn: ConnId, queue: UnboundedReceiver<Message>, shared: &Shared) {
+async fn talk(socket: Socket, conn: ConnId, queue: UnboundedReceiver<Message>, pace: Pace, shared: &Shared) {
     let (mut sink, mut stream) = socket.split();
     let end = {
-        let mut reading = std::pin::pin!(read(&mut stream, conn, shared));
+        let mut reading = std::pin::pin!(read(&mut stream, conn, pace, shared));
         let mut writing = std::pin::pin!(write(&mut sink, queue, conn, shared));
         select! {
             end = &mut reading => {
@@ -146,24 +150,36 @@ pub async fn discard(tcp: &mut TcpStream) {
     while tcp.read(&mut scratch).await.is_ok_and(|count| count > 0) {}
 }
 
-async fn read(stream: &mut SplitStream<Socket>, conn: ConnId, shared: &Shared) -> End {
+async fn read(stream: &mut SplitStream<Socket>, conn: ConnId, pace: Pace, shared: &Shared) -> End {
     let mut gate = shared.gate();
     loop {
+        if let Ok(frame) = pace.frames.acquire().await {
+            frame.forget();
+        }
+        let paused = *pace.paused.borrow();
+        if paused > Instant::now() {
+            sleep_until(paused).await;
+        }
         gate.open().await;
         let frame = select! {
             biased;
-            () = gate.shut() => continue,
+            () = gate.shut() => {
+                pace.frames.add_permits(1);
+                continue;
+            }
             frame = stream.next() => frame,
         };
         let report = match frame {
-            Some(Ok(Message::Text(text))) => Report::Event { conn, event: ClientEvent::parse(&text) },
+            Some(Ok(Message::Text(text))) => {
+                Report::Event { conn, event: ClientEvent::parse(&text), bytes: length(text.len()) }
+            }
             Some(Ok(Message::Binary(_))) => return End::Broken(code(1003)),
             Some(Ok(Message::Close(_))) => {
                 _ = shared.reports.send(Report::Gone { conn }).await;
                 _ = timeout(shared.linger, async { while let Some(Ok(_)) = stream.next().await {} }).await;
                 return End::Gone;
             }
-            Some(Ok(_)) => Report::Alive { conn }, // The codec answers pings.
+            Some(Ok(other)) => Report::Alive { conn, bytes: length(other.len()) }, // The codec answers pings.
             Some(Err(error)) => return complaint(&error).map_or(End::Gone, End::Broken),
             None => return End::Gone,
         };

@@ -2,21 +2,25 @@
 //! connection's queue, and the hub learns how many bytes wait there and how many were written.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use heartline::hub::{self, Action, Config, Denied, Event, Hub, Input, Outcome, Request};
 use heartline::{ConnId, Timestamp};
 use tokio::sync::mpsc::{Receiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, Utf8Bytes};
 
 use super::connection::wire_size;
 use super::events::{Body, CANNOT_HANDLE, ClientEvent, Role, ServerEvent, User};
-use super::reports::{NewConnection, REPORTS, Report, UpgradeRequest};
+use super::reports::{AHEAD, NewConnection, Pace, REPORTS, Report, UpgradeRequest};
 
 struct Peer {
     queue: UnboundedSender<Message>,
+    /// Until when it is not to be read.
+    pause: watch::Sender<Instant>,
+    frames: Arc<Semaphore>,
     abort: oneshot::Sender<()>,
 }
 
@@ -84,8 +88,15 @@ impl HubTask {
         match report {
             Report::Admit { request, answer } => self.admit(&request, answer),
             Report::Login { conn, user } => self.feed(Input::Login { conn, user }),
-            Report::Event { conn, event } => self.on_event(conn, event),
-            Report::Alive { conn } => self.feed(Input::Alive { conn }),
+            Report::Event { conn, event, bytes } => {
+                self.feed(Input::Alive { conn, bytes });
+                self.on_event(conn, event, bytes);
+                self.handled(conn);
+            }
+            Report::Alive { conn, bytes } => {
+                self.feed(Input::Alive { conn, bytes });
+                self.handled(conn);
+            }
             Report::Written { conn, bytes } => self.feed(Input::Written { conn, bytes }),
             Report::Broken { conn, code } => self.feed(Input::Close { conn, code }),
             Report::Gone { conn } => {
@@ -104,16 +115,27 @@ impl HubTask {
         let admitted = self.hub.admit(now, &request).map(|new| {
             let (conn, protocol) = (new.conn, new.protocol.map(str::to_owned));
             let ((queue, queued), (abort, aborted)) = (unbounded_channel(), oneshot::channel());
-            self.peers.insert(conn, Peer { queue, abort });
-            NewConnection { conn, protocol, queue: queued, abort: aborted }
+            let (pause, paused) = watch::channel(self.origin);
+            let frames = Arc::new(Semaphore::new(AHEAD));
+            self.peers.insert(conn, Peer { queue, pause, frames: Arc::clone(&frames), abort });
+            NewConnection { conn, protocol, queue: queued, pace: Pace { frames, paused }, abort: aborted }
         });
         if let Err(Ok(connection)) = answer.send(admitted) {
             self.take(Report::Gone { conn: connection.conn }); // It did not wait for the answer.
         }
     }
 
+    /// A frame was handled. Whoever sends too much is not read for a while.
+    fn handled(&self, conn: ConnId) {
+        let Some(peer) = self.peers.get(&conn) else { return };
+        if let Some(until) = self.hub.paused_until(conn) {
+            peer.pause.send_replace(self.origin + until.since_origin());
+        }
+        peer.frames.add_permits(1);
+    }
+
     /// What the events of a client mean.
-    fn on_event(&mut self, conn: ConnId, event: ClientEvent) {
+    fn on_event(&mut self, conn: ConnId, event: ClientEvent, bytes: u32) {
         let me = self.hub.user_of(conn).cloned();
         match event {
             ClientEvent::Heart => self.feed(Input::Ping { conn }),
@@ -133,10 +155,9 @@ impl HubTask {
             ClientEvent::Say { text, id, volatile } => {
                 self.id = id;
                 let message = Body::Text { text, id };
-                self.feed(Input::Broadcast { from: Some(conn), except: Vec::new(), message, volatile });
+                self.feed(Input::Broadcast { from: Some(conn), except: Vec::new(), message, bytes, volatile });
             }
             ClientEvent::Who { watch } => {
-                self.feed(Input::Alive { conn });
                 if me.is_none() {
                     return self.queue(conn, ServerEvent::Refused { msg: "log in first" }.text());
                 }

@@ -1,11 +1,13 @@
 //! What the tasks of the connections report to the task of the hub, and what they get from it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use heartline::hub::Denied;
 use heartline::{CloseCode, ConnId};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::time::Instant;
 use tungstenite::Message;
 
 use super::events::{ClientEvent, User};
@@ -28,9 +30,12 @@ pub enum Report {
     Event {
         conn: ConnId,
         event: ClientEvent,
+        /// The length of the frame's payload.
+        bytes: u32,
     },
     Alive {
         conn: ConnId,
+        bytes: u32,
     },
     Written {
         conn: ConnId,
@@ -57,12 +62,26 @@ pub struct UpgradeRequest {
     pub protocols: Vec<String>,
 }
 
+/// How many frames of one connection may wait for the hub: fewer than a debt that closes it, so that its reader learns of a
+/// pause first.
+pub const AHEAD: usize = 32;
+
+/// How fast a connection is read.
+#[derive(Clone)]
+pub struct Pace {
+    /// One for each frame that may be read; the hub gives it back when it has handled the frame.
+    pub frames: Arc<Semaphore>,
+    /// Until when nothing is to be read.
+    pub paused: watch::Receiver<Instant>,
+}
+
 /// What an admitted connection gets.
 pub struct NewConnection {
     pub conn: ConnId,
     pub protocol: Option<String>,
     /// What is to be written. Its end is the end of the connection.
     pub queue: UnboundedReceiver<Message>,
+    pub pace: Pace,
     /// Fires when the connection is to be dropped at once.
     pub abort: oneshot::Receiver<()>,
 }

@@ -32,7 +32,7 @@ impl Protocol for Services {
             }
             (Some("sub"), Some(service)) => self.subscribed.entry(service.into()).or_default().push(conn),
             (Some("HEART_BEAT"), _) if !self.ignores_hearts => server.input(hub::Input::Ping { conn }),
-            (Some("HEART_BEAT"), _) => server.input(hub::Input::Alive { conn }),
+            (Some("HEART_BEAT"), _) => server.input(hub::Input::Alive { conn, bytes: 0 }),
             _ => server.input(hub::Input::UnknownEvent { conn }),
         }
     }

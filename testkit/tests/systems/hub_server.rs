@@ -162,7 +162,7 @@ impl<P: Protocol> HubServer<P> {
 
     pub fn text(&mut self, now: Timestamp, conn: ConnId, text: String) {
         self.act(now, |protocol, server| {
-            server.input(Input::Alive { conn });
+            server.input(Input::Alive { conn, bytes: text.len() as u32 });
             server.received.push((conn, text.clone()));
             protocol.text(server, conn, &text);
         });
@@ -170,7 +170,7 @@ impl<P: Protocol> HubServer<P> {
 
     /// A ping or a pong of the protocol arrived; whoever reads the frames answers them.
     pub fn alive(&mut self, now: Timestamp, conn: ConnId) {
-        self.act(now, |_, server| server.input(Input::Alive { conn }));
+        self.act(now, |_, server| server.input(Input::Alive { conn, bytes: 0 }));
     }
 
     pub fn closed(&mut self, now: Timestamp, conn: ConnId) {

@@ -47,7 +47,7 @@ impl Protocol for Screens {
         let json = parse(text);
         server.input(match (json["event"].as_str(), json["to_user"].as_str()) {
             (Some("heart"), _) if self.answers_hearts => hub::Input::Ping { conn },
-            (Some("heart"), _) => hub::Input::Alive { conn },
+            (Some("heart"), _) => hub::Input::Alive { conn, bytes: 0 },
             (Some(event @ ("open_screen" | "stop_screen" | "screen")), Some(to)) => {
                 // To the other registry.
                 let from_device = server.hub.user_of(conn).is_some_and(|user| user.starts_with("device/"));

@@ -48,7 +48,7 @@ impl Charts {
             server.send(conn, point);
             // Idle is a connection without traffic either way.
             if !self.strict {
-                server.input(hub::Input::Alive { conn });
+                server.input(hub::Input::Alive { conn, bytes: 0 });
             }
         }
     }

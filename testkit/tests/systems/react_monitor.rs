@@ -45,7 +45,7 @@ fn measure(system: &mut System<Monitor>, points: std::ops::Range<u64>) {
     for value in points {
         let message = format!(r#"{{"monitorCPU":[[{},{value}]]}}"#, 2000 + value);
         system.act(|_, server| {
-            server.input(hub::Input::Broadcast { from: None, except: Vec::new(), message, volatile: true });
+            server.input(hub::Input::Broadcast { from: None, except: Vec::new(), message, bytes: 0, volatile: true });
         });
         system.run(seconds(1));
     }

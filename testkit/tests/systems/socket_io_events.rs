@@ -47,7 +47,13 @@ impl Protocol for Board {
             Some((name, data)) if name == "draw" => {
                 // `io.emit`: to all, the sender included.
                 let message = packet("drawn", &data);
-                server.input(hub::Input::Broadcast { from: None, except: Vec::new(), message, volatile: false });
+                server.input(hub::Input::Broadcast {
+                    from: None,
+                    except: Vec::new(),
+                    message,
+                    bytes: 0,
+                    volatile: false,
+                });
             }
             Some((name, data)) if name == "ask" => server.send(conn, packet("answer", &data)),
             _ => server.input(hub::Input::UnknownEvent { conn }),

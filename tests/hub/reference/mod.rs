@@ -8,7 +8,7 @@ mod watch;
 
 use std::time::Duration;
 
-use heartline::hub::{Config, Hub, Input, Request};
+use heartline::hub::{Config, Hub, Input, Outcome, Request, Route, Stats};
 use heartline::{ConnId, Timestamp};
 
 pub use act::Act;
@@ -75,9 +75,11 @@ impl Lockstep {
     }
 
     fn handle(&mut self, now: Timestamp, input: &Input<User, Message>, pull: usize) {
-        let (deadline, owed, slept) = (self.hub.deadline(), self.model.owes(), self.model.stats.slept);
+        let (deadline, owed) = (self.hub.deadline(), self.model.owes());
+        let moved = |stats: Stats| (stats.slept, stats.closed_flooding);
+        let before = moved(self.model.stats);
         let _ = self.model.step(now, input.clone());
-        let acts: Vec<Act<_, _>> = self.hub.handle(now, input.clone()).take(pull).map(Act::from).collect();
+        let acts = self.acts(now, input, pull);
         for act in acts {
             self.watch.action(&self.hub, &act);
             let expected = self.model.pull().map(|expected| drawn(expected, &act));
@@ -92,13 +94,43 @@ impl Lockstep {
             }
         }
         self.model.end_step();
-        let awake = self.model.stats.slept == slept;
-        if !owed && awake && matches!(input, Input::Alive { .. } | Input::Written { .. }) {
+        let same = moved(self.model.stats) == before;
+        if !owed && same && matches!(input, Input::Alive { .. } | Input::Written { .. }) {
             assert_eq!(self.hub.deadline(), deadline, "a frame does not move the deadline");
         }
     }
 
+    /// What the hub does, every other time by the doors without a message.
+    fn acts(&mut self, now: Timestamp, input: &Input<User, Message>, pull: usize) -> Vec<Act<User, Message>> {
+        let mut acts = Vec::new();
+        match input {
+            Input::Alive { conn, bytes } if self.next_message % 2 == 0 => {
+                let paused = self.hub.alive(now, *conn, *bytes);
+                assert_eq!(paused, self.model.paused_until(*conn));
+            }
+            Input::Relay { conn, to, message, volatile } if self.next_message % 2 == 0 && pull == usize::MAX => {
+                let outcome = match self.hub.route(now, *conn, to, *volatile) {
+                    Route::To { conn, from } => {
+                        acts.push(Act::Deliver(conn, *from, *message));
+                        Some(Outcome::Routed(1))
+                    }
+                    Route::Offline => Some(Outcome::Offline(*message)),
+                    Route::Dropped => Some(Outcome::Dropped(*message)),
+                    Route::NotLoggedIn => Some(Outcome::NotLoggedIn(*message)),
+                    Route::Stale => None,
+                };
+                acts.extend(outcome.map(|outcome| Act::Ended(*conn, Some(*to), outcome)));
+            }
+            _ => return self.hub.handle(now, input.clone()).take(pull).map(Act::from).collect(),
+        }
+        acts.extend(std::iter::from_fn(|| self.hub.next_action()).take(pull).map(Act::from));
+        acts
+    }
+
     fn compare(&self) {
+        for conn in &self.model.minted {
+            assert_eq!(self.hub.paused_until(*conn), self.model.paused_until(*conn));
+        }
         self.watch.hub(&self.hub);
         let online: Vec<_> = self.hub.online().map(|(user, conn)| (*user, conn)).collect();
         assert_eq!(online, self.model.online());

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use heartline::heartbeat::{Heartbeat, HeartbeatEvent, HeartbeatMode};
-use heartline::hub::{Config, Denial, Input, LoginRefusal, Outcome, SecondLogin, Stats};
+use heartline::hub::{Config, Denial, Input, Limit, LoginRefusal, Outcome, SecondLogin, Stats};
 use heartline::{CloseCode, ConnId, Timestamp};
 
 use super::plan::{Message, User};
@@ -30,6 +30,9 @@ struct Conn {
     wake: u128,
     replied_at: Option<u128>,
     unwritten: u128,
+    /// When it may again send a whole burst of messages, of bytes.
+    full_at: [u128; 2],
+    paused: u128,
     /// A pong or an abort, a ping, a close.
     owed: [Option<Act>; 3],
 }
@@ -160,7 +163,18 @@ impl Model {
         self.minted.push(id);
         let until = self.nanos() + self.config.login_timeout.as_nanos();
         let (phase, owed) = (Phase::Anonymous, [const { None }; 3]);
-        self.conns.push(Conn { id, phase, heartbeat, until, wake: 0, replied_at: None, unwritten: 0, owed });
+        self.conns.push(Conn {
+            id,
+            phase,
+            heartbeat,
+            until,
+            wake: 0,
+            replied_at: None,
+            unwritten: 0,
+            full_at: [0; 2],
+            paused: 0,
+            owed,
+        });
         self.ping(self.conns.len() - 1, ping);
         self.arm(self.conns.len() - 1);
     }
@@ -192,7 +206,7 @@ impl Model {
     pub fn step(&mut self, now: Timestamp, input: Input<User, Message>) -> Option<()> {
         self.advance(now);
         match input {
-            Input::Alive { conn } => _ = self.alive(conn)?,
+            Input::Alive { conn, bytes } => self.frame(conn, bytes)?,
             Input::Ping { conn } => {
                 let nth = self.alive(conn)?;
                 self.conns[nth].owed[0] = Some(Act::Pong(conn));
@@ -203,7 +217,9 @@ impl Model {
             }
             Input::Login { conn, user } => self.login(conn, user)?,
             Input::Relay { conn, to, message, volatile } => self.relay(conn, to, message, volatile)?,
-            Input::Broadcast { from, except, message, volatile } => self.broadcast(from, &except, message, volatile)?,
+            Input::Broadcast { from, except, message, bytes, volatile } => {
+                self.broadcast(from, &except, (message, bytes), volatile)?
+            }
             Input::Queued { conn, bytes } => self.queued(conn, bytes)?,
             Input::Written { conn, bytes } => {
                 let nth = self.live(conn)?;
@@ -271,8 +287,50 @@ impl Model {
 
     fn alive(&mut self, id: ConnId) -> Option<usize> {
         let nth = self.live(id)?;
-        self.conns[nth].heartbeat.alive(self.now);
+        let silent_from = self.nanos().max(self.conns[nth].paused);
+        self.conns[nth].heartbeat.alive(Timestamp::from_nanos(silent_from as u64));
         Some(nth)
+    }
+
+    fn limits(&self) -> [Option<Limit>; 2] {
+        [self.config.messages, self.config.bytes]
+    }
+
+    /// Takes tokens away, each of which is back after a while; how far that goes into debt, in tokens' times.
+    fn spend(&mut self, nth: usize, kind: usize, limit: Limit, tokens: u128, most: u128) -> u128 {
+        let (now, every) = (self.nanos(), limit.every.as_nanos());
+        let burst = every * u128::from(limit.burst);
+        let full = &mut self.conns[nth].full_at[kind];
+        let before = (*full).max(now);
+        *full = (before + tokens * every).min(now + most.saturating_mul(burst)).max(before).min(NEVER);
+        let debt = (*full - now).saturating_sub(burst);
+        if debt > 0 {
+            self.conns[nth].paused = self.conns[nth].paused.max(now + debt);
+        }
+        debt
+    }
+
+    fn frame(&mut self, conn: ConnId, bytes: u32) -> Option<()> {
+        let nth = self.live(conn)?;
+        let mut exceeded = false;
+        for (kind, tokens) in [1, u128::from(bytes)].into_iter().enumerate() {
+            let Some(limit) = self.limits()[kind] else { continue };
+            let debt = self.spend(nth, kind, limit, tokens, NEVER);
+            exceeded |= debt > 2 * limit.every.as_nanos() * u128::from(limit.burst);
+        }
+        self.alive(conn);
+        self.stats.paused += u64::from(self.conns[nth].paused > self.nanos());
+        if exceeded {
+            self.stats.closed_flooding += 1;
+            self.close(nth, CloseCode::POLICY_VIOLATION, None);
+        }
+        Some(())
+    }
+
+    pub fn paused_until(&self, conn: ConnId) -> Option<Timestamp> {
+        let nth = self.find(conn).filter(|nth| self.is_live(*nth))?;
+        let paused = self.conns[nth].paused;
+        (paused > self.nanos()).then_some(Timestamp::from_nanos(paused as u64))
     }
 
     fn login(&mut self, conn: ConnId, user: User) -> Option<()> {
@@ -336,7 +394,13 @@ impl Model {
         Some(())
     }
 
-    fn broadcast(&mut self, from: Option<ConnId>, except: &[User], message: Message, volatile: bool) -> Option<()> {
+    fn broadcast(
+        &mut self,
+        from: Option<ConnId>,
+        except: &[User],
+        (message, bytes): (Message, u32),
+        volatile: bool,
+    ) -> Option<()> {
         let mut name = None;
         if let Some(sender) = from {
             let nth = self.alive(sender)?;
@@ -355,6 +419,15 @@ impl Model {
         self.stats.routed += u64::from(routed);
         if routed > 0 {
             self.answers.push(Act::Broadcast(conns.into_iter().map(|(_, conn)| conn).collect(), name, message));
+        }
+        if let Some(nth) = from.and_then(|sender| self.find(sender)) {
+            let copies = u128::from(routed.saturating_sub(1));
+            for (kind, tokens) in [copies, copies * u128::from(bytes)].into_iter().enumerate() {
+                if let Some(limit) = self.limits()[kind] {
+                    self.spend(nth, kind, limit, tokens, 2);
+                }
+            }
+            self.alive(self.conns[nth].id);
         }
         self.answers.extend(from.map(|sender| Act::Ended(sender, None, Outcome::Routed(routed))));
         Some(())
@@ -404,6 +477,10 @@ impl Model {
             Phase::Anonymous if over => {
                 self.stats.closed_anonymous += 1;
                 self.close(nth, CloseCode::LOGIN_TIMEOUT, None);
+            }
+            Phase::Anonymous | Phase::LoggedIn(_) if self.conns[nth].paused > self.nanos() => {
+                let end = Timestamp::from_nanos(self.conns[nth].paused as u64);
+                self.conns[nth].heartbeat.unread(&self.config.heartbeat, end);
             }
             Phase::Anonymous | Phase::LoggedIn(_) => {
                 match self.conns[nth].heartbeat.timer(&self.config.heartbeat, self.now, Duration::ZERO) {

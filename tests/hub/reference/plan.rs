@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heartline::heartbeat::{HeartbeatConfig, HeartbeatMode};
-use heartline::hub::{Admission, Config, Input, Origins, SecondLogin, Settings};
+use heartline::hub::{Admission, Config, Input, Limit, Origins, SecondLogin, Settings};
 use heartline::{CloseCode, ConnId, Timestamp};
 
 /// One of few, so that they meet.
@@ -76,12 +76,12 @@ impl Op {
         let (user, volatile, bytes) = (self.how % 4, self.how & 4 != 0, u32::from(self.more) % 80);
         let except = Vec::from_iter(Some(self.how / 8).filter(|user| *user < 4));
         match self.kind {
-            0..=41 => Input::Alive { conn },
+            0..=41 => Input::Alive { conn, bytes },
             42..=54 => Input::Ping { conn },
             55..=92 => Input::Login { conn, user },
             93..=111 => Input::Relay { conn, to: user, message, volatile },
-            112..=121 => Input::Broadcast { from: Some(conn), except, message, volatile },
-            122..=126 => Input::Broadcast { from: None, except, message, volatile },
+            112..=121 => Input::Broadcast { from: Some(conn), except, message, bytes, volatile },
+            122..=126 => Input::Broadcast { from: None, except, message, bytes, volatile },
             127..=140 => Input::UnknownEvent { conn },
             141..=159 => Input::Queued { conn, bytes },
             160..=173 => Input::Written { conn, bytes },
@@ -118,7 +118,10 @@ fn config(header: [u8; HEADER]) -> Config {
     // A hub does not use it, but it moves deadlines.
     let slow_after = slow_after.filter(|slow| *slow >= least);
     let budget = u32::from(budget) % 119 + 1;
+    let limit = |limited, burst, every| Some(Limit { burst, every }).filter(|_| limited);
     let settings = Settings {
+        messages: limit(late >= 128, u32::from(reply) % 6 + 1, time(volatile).max(least)),
+        bytes: limit(anonymous >= 128, u32::from(login) + 1, time(connections).max(least) / 50),
         admission: Admission { origins: Origins::Same, ..Admission::default() },
         max_connections: u32::from(connections) % 4 + 1,
         max_anonymous: u32::from(anonymous) % 3 + 1,

@@ -1,10 +1,10 @@
 //! Bad input gets the documented answer, and no other connection notices.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::SinkExt as _;
 use heartline::heartbeat::HeartbeatMode;
-use heartline::hub::{Admission, Settings};
+use heartline::hub::{Admission, Limit, Settings};
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tungstenite::Message;
@@ -189,6 +189,25 @@ async fn a_flood_of_logins_on_one_connection_changes_nothing() {
     }
     let online = json!({"event": "online", "count": 2, "users": ["ann", "bystander"]});
     assert_eq!(ann.ask(json!({"event": "who"})).await, online);
+    site.end().await;
+}
+
+/// A hundred at once and 400 a second: what comes beyond that is answered too, but not at once.
+///
+/// [U14]
+#[tokio::test]
+async fn a_flood_of_messages_is_read_no_faster_than_allowed_and_nothing_of_it_is_lost() {
+    let site = Site::start(Settings { messages: Some(Limit::per_second(400, 100)), ..quiet() }).await;
+    let mut ann = site.login("ann").await;
+    let start = Instant::now();
+    for _ in 0..500 {
+        ann.send(json!({"event": "heart"})).await;
+    }
+    for _ in 0..500 {
+        assert_eq!(ann.receive().await["event"], "heart");
+    }
+    assert!(start.elapsed() >= Duration::from_millis(700), "{:?}", start.elapsed());
+    assert_eq!(ann.ask(json!({"event": "who"})).await["count"], 2);
     site.end().await;
 }
 

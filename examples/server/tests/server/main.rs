@@ -19,6 +19,8 @@ fn quiet() -> Settings {
         heartbeat: heartbeat(HeartbeatMode::Off, HOUR),
         login_timeout: HOUR,
         reply_gap: HOUR,
+        messages: None,
+        bytes: None,
         ..Settings::default()
     }
 }
