@@ -4,8 +4,7 @@ use core::mem::take;
 use core::time::Duration;
 
 use super::action::Action;
-use super::config::Config;
-use super::limit::Bucket;
+use super::limit::{Bucket, Price};
 use super::pending::Owed;
 use crate::close_code::CloseCode;
 use crate::conn::ConnId;
@@ -78,38 +77,26 @@ impl<K> Connection<K> {
     }
 
     /// A proof of life. A pause is not silence, which begins at its end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn alive(&mut self, now: Timestamp) {
         self.heartbeat.alive(now.max(self.paused));
     }
 
     /// Charges a frame. True if that was too much.
-    #[inline]
-    pub(super) fn charge(&mut self, config: &Config, now: Timestamp, bytes: u32) -> bool {
-        let mut exceeded = false;
-        if let Some(limit) = &config.messages {
-            let level = self.messages.charge(limit, now, 1);
-            self.paused = self.paused.max(level.paid);
-            exceeded = level.exceeded;
-        }
-        if let Some(limit) = &config.bytes {
-            let level = self.bytes.charge(limit, now, bytes.into());
-            self.paused = self.paused.max(level.paid);
-            exceeded |= level.exceeded;
-        }
-        exceeded
+    #[inline(always)]
+    pub(super) fn charge(&mut self, [message, byte]: &[Price; 2], now: Timestamp, bytes: u32) -> bool {
+        let messages = self.messages.charge(message, now, 1);
+        let bytes = self.bytes.charge(byte, now, bytes.into());
+        self.paused = self.paused.max(messages.paid).max(bytes.paid);
+        messages.exceeded | bytes.exceeded
     }
 
     /// Charges the further recipients of a broadcast.
-    pub(super) fn charge_copies(&mut self, config: &Config, now: Timestamp, copies: u32, bytes: u32) {
+    pub(super) fn charge_copies(&mut self, [message, byte]: &[Price; 2], now: Timestamp, copies: u32, bytes: u32) {
         let (copies, bytes) = (u64::from(copies), u64::from(copies) * u64::from(bytes));
-        for (limit, bucket, tokens) in
-            [(&config.messages, &mut self.messages, copies), (&config.bytes, &mut self.bytes, bytes)]
-        {
-            if let Some(limit) = limit {
-                self.paused = self.paused.max(bucket.charge_up_to_burst(limit, now, tokens).paid);
-            }
-        }
+        let messages = self.messages.charge_up_to_burst(message, now, copies);
+        let bytes = self.bytes.charge_up_to_burst(byte, now, bytes);
+        self.paused = self.paused.max(messages.paid).max(bytes.paid);
     }
 
     pub(super) fn deadline(&self) -> Deadline {
@@ -138,5 +125,16 @@ impl<K> Connection<K> {
             Phase::Closing { code, retry_after, .. } if take(close) => Some(Action::Close { conn, code, retry_after }),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both buckets and the heartbeat included, with its id, as it stands in the table.
+    #[test]
+    fn a_connection_of_a_user_with_a_short_name_takes_128_bytes() {
+        assert_eq!(size_of::<(ConnId, Connection<u64>)>(), 128);
     }
 }

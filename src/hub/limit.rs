@@ -29,6 +29,27 @@ impl Limit {
     }
 }
 
+/// A [`Limit`] in nanoseconds; all zero for none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Price {
+    /// Of one token.
+    token: u64,
+    /// Of a burst.
+    burst: u64,
+    /// Of the burst and of the debt that closes.
+    most: u64,
+}
+
+impl Price {
+    pub(super) fn new(limit: Option<&Limit>) -> Self {
+        limit.map_or_else(Self::default, |limit| {
+            let token = nanos(limit.every);
+            let burst = token.saturating_mul(limit.burst.into());
+            Self { token, burst, most: burst.saturating_mul(3) }
+        })
+    }
+}
+
 /// The tokens of one [`Limit`], as the moment at which it will be full again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bucket(Timestamp);
@@ -43,22 +64,20 @@ pub(super) struct Level {
 
 impl Bucket {
     /// Takes tokens, into debt if need be.
-    #[inline]
-    pub(super) fn charge(&mut self, limit: &Limit, now: Timestamp, tokens: u64) -> Level {
-        let every = nanos(limit.every);
-        let burst = every.saturating_mul(limit.burst.into());
-        let full = self.0.max(now).as_nanos().saturating_add(every.saturating_mul(tokens));
+    #[inline(always)]
+    pub(super) fn charge(&mut self, price: &Price, now: Timestamp, tokens: u64) -> Level {
+        let full = self.0.max(now).as_nanos().saturating_add(price.token.saturating_mul(tokens));
         self.0 = Timestamp::from_nanos(full);
-        let exceeded = full - now.as_nanos() > burst.saturating_mul(3);
-        Level { paid: Timestamp::from_nanos(full.saturating_sub(burst)), exceeded }
+        let exceeded = full - now.as_nanos() > price.most;
+        Level { paid: Timestamp::from_nanos(full.saturating_sub(price.burst)), exceeded }
     }
 
     /// Takes tokens, but leaves a debt of no more than the burst, or than there was.
-    pub(super) fn charge_up_to_burst(&mut self, limit: &Limit, now: Timestamp, tokens: u64) -> Level {
-        let (before, every) = (self.0, nanos(limit.every));
-        let most = now.as_nanos().saturating_add(every.saturating_mul(limit.burst.into()).saturating_mul(2));
-        self.charge(limit, now, tokens);
+    pub(super) fn charge_up_to_burst(&mut self, price: &Price, now: Timestamp, tokens: u64) -> Level {
+        let before = self.0;
+        let most = now.as_nanos().saturating_add(price.burst.saturating_mul(2));
+        self.charge(price, now, tokens);
         self.0 = self.0.min(Timestamp::from_nanos(most)).max(before);
-        self.charge(limit, now, 0)
+        self.charge(price, now, 0)
     }
 }

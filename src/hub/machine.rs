@@ -10,6 +10,7 @@ use super::admission::{Admitted, Denial, Denied, Request};
 use super::config::{Config, SecondLogin};
 use super::connection::{Connection, Phase};
 use super::input::Input;
+use super::limit::Price;
 use super::pending::{Owed, Pending};
 use super::slots::Slots;
 use super::stats::Stats;
@@ -26,6 +27,10 @@ pub(super) struct Machine<K> {
     now: Timestamp,
     /// The latest timer, or the admission since which somebody is watched.
     watched_at: Timestamp,
+    /// A call after this finds that the server was suspended.
+    awake_until: Timestamp,
+    /// Of a message and of a byte.
+    prices: [Price; 2],
     pub(super) conns: Slots<Connection<K>>,
     /// Who is online, on which connection.
     pub(super) online: BTreeMap<K, ConnId>,
@@ -44,10 +49,12 @@ pub(super) struct Machine<K> {
 pub(super) type Answers<K, M> = [Option<Action<K, M>>; 2];
 
 impl<K: Ord + Clone> Machine<K> {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(config: &Config, seed: u64) -> Self {
         Self {
             now: Timestamp::ORIGIN,
             watched_at: Timestamp::ORIGIN,
+            awake_until: Timestamp::ORIGIN,
+            prices: [&config.messages, &config.bytes].map(|limit| Price::new(limit.as_ref())),
             conns: Slots::new(),
             online: BTreeMap::new(),
             anonymous: BTreeSet::new(),
@@ -96,7 +103,7 @@ impl<K: Ord + Clone> Machine<K> {
 
     fn enter(&mut self, config: &Config) -> Option<ConnId> {
         if !self.watches(config) {
-            self.watched_at = self.now;
+            self.watch(config);
         }
         let (heartbeat, ping) = Heartbeat::start(&config.heartbeat, self.now);
         let until = self.later(config.login_timeout);
@@ -111,18 +118,21 @@ impl<K: Ord + Clone> Machine<K> {
 
     // ---- without a message ------------------------------------------------------------------
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn frame(&mut self, config: &Config, now: Timestamp, conn: ConnId, bytes: u32) -> Option<Timestamp> {
         self.advance(config, now);
         self.charge(config, conn, bytes)
     }
 
     /// Charges a frame to its connection. Until when that is to be paused, if it is.
-    #[inline]
+    #[inline(always)]
     fn charge(&mut self, config: &Config, conn: ConnId, bytes: u32) -> Option<Timestamp> {
         let now = self.now;
-        let found = self.live(conn)?;
-        let exceeded = found.charge(config, now, bytes);
+        let Some(found) = self.conns.get_mut(conn).filter(|found| found.phase.is_live()) else {
+            self.count_ineffective(conn);
+            return None;
+        };
+        let exceeded = found.charge(&self.prices, now, bytes);
         found.alive(now);
         let paused = found.paused;
         if paused <= now {
@@ -133,6 +143,7 @@ impl<K: Ord + Clone> Machine<K> {
     }
 
     #[cold]
+    #[inline(never)]
     fn pause(&mut self, config: &Config, conn: ConnId, exceeded: bool) {
         count(&mut self.stats.paused);
         if exceeded {
@@ -223,14 +234,27 @@ impl<K: Ord + Clone> Machine<K> {
     }
 
     /// Time never runs backwards; but it may have passed while the server was suspended.
+    #[inline(always)]
     fn advance(&mut self, config: &Config, now: Timestamp) {
         self.now = self.now.max(now);
-        if self.now.saturating_since(self.watched_at) > config.heartbeat.late_tolerance {
-            if self.watches(config) {
-                self.resume(config);
-            }
-            self.watched_at = self.now;
+        if self.now > self.awake_until {
+            self.overslept(config);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn overslept(&mut self, config: &Config) {
+        if self.watches(config) {
+            self.resume(config);
+        }
+        self.watch(config);
+    }
+
+    /// From now on the server is taken to be awake, until its tolerance has passed without a timer.
+    fn watch(&mut self, config: &Config) {
+        self.watched_at = self.now;
+        self.awake_until = self.now.saturating_add(config.heartbeat.late_tolerance);
     }
 
     /// The connection, if its inputs count; otherwise this one is counted as stale or ignored.
@@ -243,6 +267,8 @@ impl<K: Ord + Clone> Machine<K> {
     }
 
     /// Counts an input that changed nothing, because its connection is closing, gone or unknown.
+    #[cold]
+    #[inline(never)]
     fn count_ineffective(&mut self, conn: ConnId) {
         count(if self.conns.minted(conn) { &mut self.stats.stale } else { &mut self.stats.ignored });
     }
@@ -340,7 +366,7 @@ impl<K: Ord + Clone> Machine<K> {
         add(&mut self.stats.routed, routed);
         let now = self.now;
         if let Some(sender) = sender.and_then(|conn| self.conns.get_mut(conn)) {
-            sender.charge_copies(config, now, routed.saturating_sub(1), bytes);
+            sender.charge_copies(&self.prices, now, routed.saturating_sub(1), bytes);
             sender.alive(now);
         }
         let outcome = |conn| Action::Outcome { conn, to: None, outcome: Outcome::Routed(routed) };
@@ -404,7 +430,7 @@ impl<K: Ord + Clone> Machine<K> {
     }
 
     fn timer(&mut self, config: &Config) {
-        self.watched_at = self.now;
+        self.watch(config);
         if self.shutdown.is_some_and(|until| until.passed(self.now)) {
             self.shutdown = Some(Deadline::NEVER);
             self.conns.ids().into_iter().for_each(|conn| self.abort(conn));

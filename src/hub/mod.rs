@@ -5,9 +5,12 @@
 //! every connection with the crate's [heartbeat](crate::heartbeat), and closes the silent, the slow, those that do not
 //! log in and those that a newer login replaces.
 //!
-//! A server calls [`Hub::admit`] before it answers an upgrade request, and from then on reports what the frames of the
-//! connection mean in its own protocol: a [`Login`](Input::Login), a [`Relay`](Input::Relay), a [`Ping`](Input::Ping), or
-//! merely [`Alive`](Input::Alive). The hub checks no credentials: a `Login` says that the user has been authenticated.
+//! Authentication is not the hub's: a [`Login`](Input::Login) says that the user *has proved* who it is, and the hub
+//! checks nothing.
+//!
+//! A server calls [`Hub::admit`] before it answers an upgrade request, and from then on [`Hub::alive`] for each frame of the
+//! connection, which limits what it may send; then it reports what the frame means in its own protocol: a `Login`, a
+//! [`Relay`](Input::Relay), a [`Ping`](Input::Ping), or nothing more.
 //!
 //! Where the upgrade request itself authenticates the user, requests that were given up need care. A client that
 //! hung up while the server was stuck may be connected again by the time the old request is answered; a login for the
@@ -77,7 +80,8 @@ pub struct Hub<K, M, C = Config> {
 impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
     /// A hub without connections. `seed` decides how the clients' returns are spread at a shutdown.
     pub fn new(config: C, seed: u64) -> Self {
-        Self { config, machine: Machine::new(seed), messages: PhantomData }
+        let machine = Machine::new(config.borrow(), seed);
+        Self { config, machine, messages: PhantomData }
     }
 
     /// Decides on an upgrade request, before it is answered. A connection that is admitted counts from now on, as one
@@ -103,7 +107,7 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
     ///
     /// A moment means: handle this frame, then read nothing from the connection until that moment. What is owed stays
     /// owed, for [`next_action`](Self::next_action).
-    #[inline]
+    #[inline(always)]
     #[must_use = "a connection that sends too much is not to be read"]
     pub fn alive(&mut self, now: Timestamp, conn: ConnId, bytes: u32) -> Option<Timestamp> {
         self.machine.frame(self.config.borrow(), now, conn, bytes)

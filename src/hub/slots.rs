@@ -54,7 +54,7 @@ impl<T> Slots<T> {
         Some(&self.places.get(place)?.1)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get_mut(&mut self, id: ConnId) -> Option<&mut T> {
         let (_, place) = self.find(id)?;
         Some(&mut self.places.get_mut(place)?.1)
@@ -97,7 +97,7 @@ impl<T> Slots<T> {
     }
 
     /// The position in the index and the place of a value.
-    #[inline]
+    #[inline(always)]
     fn find(&self, id: ConnId) -> Option<(usize, usize)> {
         let mut at = self.home(id);
         loop {
@@ -110,12 +110,12 @@ impl<T> Slots<T> {
     }
 
     /// The position at which the search for a value begins.
-    #[inline]
+    #[inline(always)]
     fn home(&self, id: ConnId) -> usize {
         (id.as_raw().wrapping_mul(GOLDEN) >> self.shift) as usize
     }
 
-    #[inline]
+    #[inline(always)]
     fn next(&self, at: usize) -> usize {
         (at + 1) & (self.index.len() - 1)
     }

@@ -113,10 +113,17 @@ fn a_pause_is_not_silence() {
     let listen = heartbeat(HeartbeatMode::Listen { timeout: seconds(5) });
     let periodic = heartbeat(HeartbeatMode::Periodic { interval: seconds(4), timeout: Some(seconds(3)) });
     let idle = heartbeat(HeartbeatMode::WhenIdle { interval: seconds(4), timeout: seconds(3) });
-    for (heartbeat, ping, dead) in [(listen, None, 25), (idle, Some(24), 27), (periodic, Some(24), 27)] {
+    for (heartbeat, pause, ping, dead) in [
+        (listen, 20, None, 25),
+        (listen, 4, None, 9),
+        (idle, 20, Some(24), 27),
+        (idle, 3, Some(7), 10),
+        (periodic, 20, Some(24), 27),
+        (periodic, 3, Some(4), 7),
+    ] {
         let (mut world, [ann]) = World::with(limited(Settings { heartbeat, ..plain() }), ["ann"]);
         world.timer();
-        assert_eq!(pauses(&mut world, ann, [300]), [Some(seconds(20))]);
+        assert_eq!(pauses(&mut world, ann, [100 + 10 * pause]), [Some(seconds(pause.into()))]);
         // What it means comes after it, and is no reason to take the pause for silence.
         world.relay(ann, "bob", "hello");
         let mut expected: Vec<_> = ping.map(|ping| (seconds(ping), Ping(ann))).into_iter().collect();
