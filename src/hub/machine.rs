@@ -162,9 +162,12 @@ impl<K: Ord + Clone> Machine<K> {
         volatile: bool,
     ) -> Route<'_, K> {
         self.advance(config, now);
-        if self.alive(conn).is_none() {
+        let now = self.now;
+        let Some(found) = self.conns.get_mut(conn).filter(|found| found.phase.is_live()) else {
+            self.count_ineffective(conn);
             return Route::Stale;
-        }
+        };
+        found.alive(now);
         let recipient = self.online.get(to).copied();
         self.fate(config, conn, recipient, volatile)
     }
