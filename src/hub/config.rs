@@ -66,7 +66,7 @@ pub struct Settings {
     pub volatile_above: u32,
     /// How many messages a connection may send, a broadcast counting once for each recipient: a frame that leaves a debt
     /// pauses its connection, one that leaves a debt of more than twice the burst closes it (1008). `None` for no limit.
-    /// Default 50 a second (Ably), and 200 at once.
+    /// Default 50 a second, and 200 at once: a choice, several times what a person or a feed sends.
     pub messages: Option<Limit>,
     /// The same for their bytes. Default 128 KiB a second, and 1 MiB at once, which is `budget`.
     pub bytes: Option<Limit>,
