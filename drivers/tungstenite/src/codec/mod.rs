@@ -1,5 +1,5 @@
 //! From what the application sends to frames, and from frames to what it receives. A *frame* is a
-//! [`tungstenite::Message`](Message) here: whole, in however many frames of RFC 6455 it came.
+//! [`tungstenite::Message`] here: whole, in however many frames of RFC 6455 it came.
 //!
 //! Ready-made: [`Frames`] (tungstenite's messages both ways), [`Text`], [`Binary`], and with the feature `json`
 //! `Json`. A protocol with acknowledgements, pings of its own or a goodbye implements [`Codec`].
