@@ -1,7 +1,6 @@
 //! A process that was stopped: the nearest to a suspended computer that a test can have.
 #![cfg(target_os = "linux")]
 
-mod stopped;
 mod support;
 
 use std::io::ErrorKind;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use heartline_blocking::heartline::heartbeat::HeartbeatMode;
 use heartline_blocking::tungstenite::{Error, Message};
 use heartline_blocking::{Client, State};
-use stopped::{Child, is_child, say as tell};
+use heartline_driver_testing::stopped::{Child, is_child, say as tell};
 use support::*;
 
 const URL: &str = "HEARTLINE_TEST_URL";

@@ -6,6 +6,8 @@ pub mod cases;
 pub mod conformance;
 pub mod real;
 pub mod server;
+#[cfg(unix)]
+pub mod stopped;
 pub mod telemetry;
 
 use std::time::Duration;

@@ -1,14 +1,11 @@
 //! A process that was stopped: the nearest to a suspended computer that a test can have.
 #![cfg(target_os = "linux")]
 
-mod stopped;
-
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
+use heartline_driver_testing::stopped::{Child, is_child, say};
 use heartline_tokio::clock::{Clock, Sleep};
-
-use stopped::{Child, is_child, say};
 
 const WAIT: Duration = Duration::from_millis(50);
 const STOPPED: Duration = Duration::from_millis(600);

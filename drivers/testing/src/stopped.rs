@@ -19,16 +19,22 @@ pub fn say(line: impl std::fmt::Display) {
 }
 
 /// In the parent: the child. Ends with its handle.
+#[derive(Debug)]
 pub struct Child {
     process: std::process::Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Child {
-    /// Runs the test of this name, of the same test program, in a child process: there [`is_child`].
+    /// [`run_with`](Self::run_with), in the environment of this process.
     pub fn run(test: &str) -> Self {
+        Self::run_with(test, [])
+    }
+
+    /// Runs the test of this name, of the same test program, in a child process: there [`is_child`].
+    pub fn run_with<const N: usize>(test: &str, environment: [(&str, String); N]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, "1");
+        command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, "1").envs(environment);
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         Self { process, lines }
@@ -47,6 +53,7 @@ impl Child {
         assert!(status.stopped(), "{status:?}");
     }
 
+    /// Lets it go on.
     pub fn resume(&self) {
         kill_process(self.pid(), Signal::CONT).unwrap();
     }
