@@ -16,8 +16,10 @@ use heartline::hub::{Action, Admission, Config, Hub, Input, Origins, Request, Se
 use heartline::{ConnId, Timestamp};
 
 const CONNECTIONS: u32 = 100_000;
+/// For the one measure that is said of a million.
+const MILLION: u32 = 1_000_000;
 const FRAMES: u32 = 10_000_000;
-const REQUEST: Request<'_> = Request { origin: None, host: "example.org", protocols: &[] };
+const REQUEST: Request<'_> = Request { origin: None, host: "example.org", protocols: &[], source: None };
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -38,12 +40,12 @@ impl Report {
     }
 }
 
-fn config() -> Config {
+fn config(connections: u32) -> Config {
     let mode = HeartbeatMode::WhenIdle { interval: millis(25_000), timeout: millis(10_000) };
     let settings = Settings {
         admission: Admission { origins: Origins::Any, ..Admission::default() },
-        max_connections: CONNECTIONS,
-        max_anonymous: CONNECTIONS,
+        max_connections: connections,
+        max_anonymous: connections,
         messages: None,
         bytes: None,
         heartbeat: HeartbeatConfig { mode, slow_after: None, late_tolerance: millis(5_000) },
@@ -53,18 +55,18 @@ fn config() -> Config {
 }
 
 /// Spread over the interval, as connections that came one after another.
-fn entered(nth: u32) -> Timestamp {
-    Timestamp::after(millis(25_000) * nth / CONNECTIONS)
+fn entered(nth: u32, connections: u32) -> Timestamp {
+    Timestamp::after(millis(25_000) * nth / connections)
 }
 
-fn enter(hub: &mut Hub<u32, ()>) -> Vec<ConnId> {
+fn enter(hub: &mut Hub<u32, ()>, connections: u32) -> Vec<ConnId> {
     let enter = |user| {
-        let now = entered(user);
+        let now = entered(user, connections);
         let conn = hub.admit(now, &REQUEST).expect("there is room").conn;
-        hub.handle(now, Input::Login { conn, user }).for_each(drop);
+        hub.handle(now, Input::Login { conn, user, until: None }).for_each(drop);
         conn
     };
-    (0..CONNECTIONS).map(enter).collect()
+    (0..connections).map(enter).collect()
 }
 
 /// One timer, and every client that it pings answers at once; how many these are.
@@ -87,9 +89,9 @@ fn main() {
     let order: Vec<u32> = (0..FRAMES).map(|nth| nth.wrapping_mul(7919) % CONNECTIONS).collect();
     report.measure("look up in a HashMap", FRAMES, || order.iter().filter(|nth| map.contains_key(nth)).count());
 
-    let mut hub: Hub<u32, ()> = Hub::new(config(), 1);
-    let conns = report.measure("admit and log in", CONNECTIONS, || enter(&mut hub));
-    let now = entered(CONNECTIONS - 1);
+    let mut hub: Hub<u32, ()> = Hub::new(config(CONNECTIONS), 1);
+    let conns = report.measure("admit and log in", CONNECTIONS, || enter(&mut hub, CONNECTIONS));
+    let now = entered(CONNECTIONS - 1, CONNECTIONS);
     report.measure("a frame that is only a proof of life", FRAMES, || {
         for nth in &order {
             black_box(hub.alive(now, conns[*nth as usize], 16));
@@ -98,25 +100,34 @@ fn main() {
     report.measure("a message to another user", FRAMES / 10, || {
         for nth in order.iter().take(FRAMES as usize / 10) {
             let to = CONNECTIONS - 1 - nth;
-            let relay = Input::Relay { conn: conns[*nth as usize], to, message: (), volatile: false };
+            let relay = Input::Relay { conn: conns[*nth as usize], to, message: (), bytes: 1, volatile: false, tag: 0 };
             assert_eq!(black_box(hub.handle(now, relay)).count(), 2);
         }
     });
     report.measure("a broadcast, for each recipient", CONNECTIONS, || {
-        let news = Input::Broadcast { from: None, except: Vec::new(), message: (), bytes: 16, volatile: false };
+        let news = Input::Broadcast {
+            from: None,
+            room: None,
+            except: Vec::new(),
+            message: (),
+            bytes: 16,
+            volatile: false,
+            tag: 0,
+        };
         hub.handle(now, news).count()
     });
 
     rounds(&mut report);
+    million();
     report.measure("a shutdown", CONNECTIONS, || {
-        hub.handle(now, Input::Shutdown { within: millis(5_000), spread: millis(30_000) }).count()
+        hub.handle(now, Input::Shutdown { within: millis(5_000), pace: Duration::ZERO, spread: millis(30_000) }).count()
     });
 }
 
 /// The same heartbeat round with a timer for every deadline and with one every 10 ms.
 fn rounds(report: &mut Report) {
-    let mut punctual: Hub<u32, ()> = Hub::new(config(), 1);
-    enter(&mut punctual);
+    let mut punctual: Hub<u32, ()> = Hub::new(config(CONNECTIONS), 1);
+    enter(&mut punctual, CONNECTIONS);
     let mut coarse = punctual.clone();
     let (end, mut pinged) = (Timestamp::after(millis(50_000)), Vec::new());
     let (timers, pings) = report.measure("a heartbeat round, timers on time", CONNECTIONS, || {
@@ -133,4 +144,22 @@ fn rounds(report: &mut Report) {
         ticks.map(|now| beat(&mut coarse, now, &mut pinged)).sum::<usize>()
     });
     println!("{:<40} 5000 timers, {pings} pings", "");
+}
+
+/// A heartbeat round of a million connections, timers each 10 ms and every answer included, beside a frame of each.
+fn million() {
+    let mut report = Report(None);
+    let mut hub: Hub<u32, ()> = Hub::new(config(MILLION), 1);
+    let conns = enter(&mut hub, MILLION);
+    let now = entered(MILLION - 1, MILLION);
+    let mut touched = hub.clone();
+    report.measure("a frame of each of a million", MILLION, || {
+        conns.iter().for_each(|conn| _ = black_box(touched.alive(now, *conn, 16)));
+    });
+    let mut pinged = Vec::new();
+    let pings = report.measure("a heartbeat round of a million", MILLION, || {
+        let ticks = (2_500..5_000).map(|tick| Timestamp::after(millis(10 * tick)));
+        ticks.map(|now| beat(&mut hub, now, &mut pinged)).sum::<usize>()
+    });
+    println!("{:<40} 2500 timers, {pings} pings", "");
 }

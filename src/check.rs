@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
@@ -22,6 +23,24 @@ pub struct ConfigError {
     pub allowed: String,
 }
 
+impl ConfigError {
+    /// For settings of a crate on top of this one: whether one lies in its range, both ends included.
+    ///
+    /// # Errors
+    /// With the field, its value and the range, if it does not.
+    pub fn within<T: PartialOrd + fmt::Debug>(
+        field: &'static str,
+        value: T,
+        allowed: RangeInclusive<T>,
+    ) -> Result<(), Self> {
+        if allowed.contains(&value) {
+            return Ok(());
+        }
+        let allowed = alloc::format!("{:?} to {:?}", allowed.start(), allowed.end());
+        Err(Self { field, value: alloc::format!("{value:?}"), allowed })
+    }
+}
+
 /// Both ends are allowed.
 pub(crate) fn within<T: PartialOrd + fmt::Debug>(
     field: &'static str,
@@ -29,9 +48,5 @@ pub(crate) fn within<T: PartialOrd + fmt::Debug>(
     low: T,
     high: T,
 ) -> Result<(), ConfigError> {
-    if low <= value && value <= high {
-        return Ok(());
-    }
-    let allowed = alloc::format!("{low:?} to {high:?}");
-    Err(ConfigError { field, value: alloc::format!("{value:?}"), allowed })
+    ConfigError::within(field, value, low..=high)
 }

@@ -25,6 +25,9 @@ impl CloseCode {
     pub const SERVICE_RESTART: Self = Self(NonZeroU16::new(1012).unwrap());
     /// 1013: try again later (IANA registry).
     pub const TRY_AGAIN_LATER: Self = Self(NonZeroU16::new(1013).unwrap());
+    /// 3000: unauthorized, as HTTP 401 (IANA registry); a hub's for a login that expired. A [session](crate::Session) dials
+    /// again and is told to renew its credentials first ([`DEFAULT_RULES`](crate::retry::DEFAULT_RULES)).
+    pub const UNAUTHORIZED: Self = Self(NonZeroU16::new(3000).unwrap());
     /// 3008: timeout (IANA registry).
     pub const TIMEOUT: Self = Self(NonZeroU16::new(3008).unwrap());
     /// 4408: no login in time, as HTTP 408 (a convention that graphql-transport-ws follows too).

@@ -1,4 +1,4 @@
-//! Counters that stop at the end of their type.
+//! Counters: those of 32 bits stop at the end of their type; to those of 64 bits it never comes.
 
 pub(crate) trait Counter {
     fn plus(&mut self, more: u32);
@@ -12,7 +12,7 @@ impl Counter for u32 {
 
 impl Counter for u64 {
     fn plus(&mut self, more: u32) {
-        *self = self.saturating_add(more.into());
+        *self = self.wrapping_add(more.into());
     }
 }
 

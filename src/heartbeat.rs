@@ -275,6 +275,12 @@ impl Heartbeat {
         core::mem::replace(&mut self.flags, 0) & DEGRADED != 0
     }
 
+    /// As [`alive`](Self::alive), unless there was life later than this.
+    #[inline(always)]
+    pub(crate) fn alive_no_earlier(&mut self, now: Timestamp) {
+        self.alive(self.last_life.max(now));
+    }
+
     /// A pong arrived: life, and perhaps a round trip.
     ///
     /// `token` is the number of the ping that it answers. Only the latest ping is timed. Without a token the

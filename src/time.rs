@@ -99,6 +99,11 @@ impl Deadline {
         }
     }
 
+    /// So much sooner; never if it is never.
+    pub(crate) const fn earlier(self, by: Duration) -> Self {
+        if self.is_never() { self } else { Self(Timestamp(self.0.0.saturating_sub(nanos(by)))) }
+    }
+
     pub(crate) const fn passed(self, now: Timestamp) -> bool {
         self.0.0 <= now.0 && !self.is_never()
     }

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use core::time::Duration;
 
 use crate::conn::ConnId;
@@ -16,6 +17,8 @@ pub struct Request<'a> {
     pub host: &'a str,
     /// The values of `Sec-WebSocket-Protocol`, in the client's order of preference.
     pub protocols: &'a [&'a str],
+    /// The client's address, behind trusted proxies. With `None` no limit per source applies.
+    pub source: Option<IpAddr>,
 }
 
 /// Which origins may connect.
@@ -84,7 +87,7 @@ impl Admission {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Admitted<'a> {
-    /// The name of the connection from now on.
+    /// The id of the connection from now on.
     pub conn: ConnId,
     /// The subprotocol to answer in `Sec-WebSocket-Protocol`, if any.
     pub protocol: Option<&'a str>,
@@ -103,10 +106,16 @@ pub enum Denial {
     Protocol,
     /// There are `max_connections` already.
     #[error("too many connections")]
-    Full,
+    TooManyConnections,
     /// There are `max_anonymous` that have not logged in.
     #[error("too many connections that have not logged in")]
     Anonymous,
+    /// Its source has as many connections as [`PerSource`](super::PerSource) allows, or came too often.
+    #[error("too many connections from this source")]
+    Source,
+    /// More than [`Settings::total_budget`](super::Settings::total_budget) bytes wait to be written.
+    #[error("too much waits to be written")]
+    Overloaded,
     /// The hub is shutting down.
     #[error("shutting down")]
     ShuttingDown,
@@ -117,7 +126,7 @@ impl Denial {
     pub(super) const fn is_temporary(self) -> bool {
         match self {
             Self::Origin | Self::Protocol => false,
-            Self::Full | Self::Anonymous | Self::ShuttingDown => true,
+            Self::TooManyConnections | Self::Anonymous | Self::Source | Self::Overloaded | Self::ShuttingDown => true,
         }
     }
 }
@@ -129,19 +138,21 @@ impl Denial {
 pub struct Denied {
     /// What prevents the connection.
     pub reason: Denial,
-    /// After how long another attempt may succeed, for a `Retry-After` header: with status 503 drawn uniformly from
-    /// [`Settings::retry_after`](super::Settings::retry_after) to twice as much, `None` with the others, where none would.
+    /// After how long another attempt may succeed, for a `Retry-After` header: with status 429 and 503 drawn uniformly from
+    /// [`Settings::retry_after`](super::Settings::retry_after) to twice as much, or from the time until the source may come
+    /// again, if that is longer; `None` with the others, where none would.
     pub retry_after: Option<Duration>,
 }
 
 impl Denied {
-    /// The HTTP status to answer with: 403 for the origin, 400 for the subprotocol, 503 for the rest
-    /// (RFC 9110 §15).
+    /// The HTTP status to answer with: 403 for the origin, 400 for the subprotocol, 429 for the source (RFC 6585 §4), 503 for
+    /// the rest (RFC 9110 §15).
     pub const fn status(&self) -> u16 {
         match self.reason {
             Denial::Origin => 403,
             Denial::Protocol => 400,
-            Denial::Full | Denial::Anonymous | Denial::ShuttingDown => 503,
+            Denial::Source => 429,
+            Denial::TooManyConnections | Denial::Anonymous | Denial::Overloaded | Denial::ShuttingDown => 503,
         }
     }
 }

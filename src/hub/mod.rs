@@ -1,9 +1,10 @@
 //! The server's side: who is connected, as a pure state machine.
 //!
 //! A [`Hub`] has the shape of a [`Session`](crate::Session): inputs and the time go in, actions come out, and it holds no
-//! socket and no messages. It admits connections, knows which of them is whose, relays messages between users, watches
-//! every connection with the crate's [heartbeat](crate::heartbeat), and closes the silent, the slow, those that do not
-//! log in and those that a newer login replaces.
+//! socket and no messages. It admits connections, knows which of them is whose and who is in which room, relays messages
+//! between users, to rooms and to everybody, watches every connection with the crate's [heartbeat](crate::heartbeat), and
+//! closes the silent, the slow, those that do not log in, those whose login has expired and those that a newer login replaces.
+//! It says who comes online and goes offline, and limits what one source of connections and one user's rival clients may do.
 //!
 //! Authentication is not the hub's: a [`Login`](Input::Login) says that the user *has proved* who it is, and the hub
 //! checks nothing.
@@ -24,13 +25,13 @@
 //! let now = Timestamp::ORIGIN;
 //! let [ann, bob] = ["ann", "bob"].map(|name| {
 //!     let conn = hub.admit(now, &Request { host: "example.org", ..Request::default() }).expect("admitted").conn;
-//!     hub.handle(now, Input::Login { conn, user: name.into() }).for_each(drop);
+//!     hub.handle(now, Input::Login { conn, user: name.into(), until: None }).for_each(drop);
 //!     conn
 //! });
-//! for action in hub.handle(now, Input::Relay { conn: ann, to: "bob".into(), message: "hello", volatile: false }) {
+//! for action in hub.handle(now, Input::Relay { conn: ann, to: "bob".into(), message: "hello", bytes: 5, volatile: false, tag: 1 }) {
 //!     match action {
 //!         Action::Deliver { conn, from, message, .. } => assert_eq!((conn, from.as_str(), message), (bob, "ann", "hello")),
-//!         Action::Outcome { conn, outcome, .. } => assert_eq!((conn, outcome.to_string().as_str()), (ann, "routed to 1 connection")),
+//!         Action::Outcome { conn, outcome, .. } => assert_eq!((conn, outcome.to_string().as_str()), (ann, "routed")),
 //!         other => unreachable!("{other:?}"),
 //!     }
 //! }
@@ -38,24 +39,34 @@
 
 mod action;
 mod admission;
+mod backlog;
 mod config;
 mod connection;
 mod input;
 mod limit;
 mod machine;
+mod membership;
 mod pending;
+mod presence;
+mod rooms;
 mod slots;
+mod source;
+mod sources;
 mod stats;
+mod wakes;
 
 use core::borrow::Borrow;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
+use core::net::IpAddr;
 
-pub use action::{Action, Event, LoginRefusal, Outcome, Route};
+pub use action::{Action, Cause, Event, JoinRefusal, LoginRefusal, Outcome, Route};
 pub use admission::{Admission, Admitted, Denial, Denied, Origins, Request};
 pub use config::{Config, SecondLogin, Settings};
 pub use input::Input;
-pub use limit::Limit;
+pub use limit::RateLimit;
+pub use rooms::Room;
+pub use source::PerSource;
 pub use stats::Stats;
 
 use crate::conn::ConnId;
@@ -69,6 +80,9 @@ use machine::{Answers, Machine};
 /// messages. `C` is where the [`Config`] lives, as for a [`Session`](crate::Session).
 ///
 /// Time goes in with each call; a `now` earlier than one already seen counts as that one.
+///
+/// A server reports every [`Written`](Input::Written) that it knows of before it hands in a batch of frames. Otherwise
+/// the frames would be routed by what waited before those writes, and a client that reads promptly would look slow.
 #[derive(Clone, Debug)]
 pub struct Hub<K, M, C = Config> {
     config: C,
@@ -105,7 +119,7 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
     /// with it. What the frame means is reported after it, by [`route`](Self::route) or an [`Input`], and is not charged
     /// again.
     ///
-    /// A moment means: handle this frame, then read nothing from the connection until that moment. What is owed stays
+    /// Returns until when the connection is paused: handle this frame, then read nothing from it until then. What is owed stays
     /// owed, for [`next_action`](Self::next_action).
     #[inline(always)]
     #[must_use = "a connection that sends too much is not to be read"]
@@ -114,11 +128,12 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
     }
 
     /// Where a message for another user goes: [`Input::Relay`] without the message and without actions. What is owed stays
-    /// owed, for [`next_action`](Self::next_action). The message is counted as the outcome says.
+    /// owed, for [`next_action`](Self::next_action). The message is counted as the outcome says; `bytes` is what it will
+    /// add to what waits for the recipient.
     #[inline]
     #[must_use = "the message is to be handed on, or reported back to its sender"]
-    pub fn route(&mut self, now: Timestamp, conn: ConnId, to: &K, volatile: bool) -> Route<'_, K> {
-        self.machine.route(self.config.borrow(), now, conn, to, volatile)
+    pub fn route(&mut self, now: Timestamp, conn: ConnId, to: &K, bytes: u32, volatile: bool) -> Route<'_, K> {
+        self.machine.route(self.config.borrow(), now, conn, to, bytes, volatile)
     }
 
     /// The next action that is owed, without an input and without a time.
@@ -134,7 +149,8 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
     }
 
     /// When [`Input::Timer`] is due: the one timer of the hub. Immediately, while anything is owed that was not
-    /// pulled; `None` if nothing will happen without an input.
+    /// pulled; `None` if nothing will happen without an input. It may be earlier than needed: a timer that finds nothing due is
+    /// harmless.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.machine.deadline(self.config.borrow())
     }
@@ -144,9 +160,10 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
         self.machine.online.get(user).copied()
     }
 
-    /// The user who is logged in on a connection.
+    /// The user who is logged in on a connection, or was when its close was decided. `None` once it is gone. Nothing is routed
+    /// to a connection that is being closed: of the others [`conn_of`](Self::conn_of) leads back.
     pub fn user_of(&self, conn: ConnId) -> Option<&K> {
-        self.machine.conns.get(conn)?.phase.user()
+        self.machine.conns.get(conn)?.user.as_ref()
     }
 
     /// Who is online, in order, with their connections. Its length is the online count.
@@ -159,9 +176,41 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
         self.machine.anonymous()
     }
 
+    /// Who is in a room: connections and users, in the order of the connections' ids, from one id on if one is given. It
+    /// costs no more than what is pulled of it, so that a long list can be shown page by page.
+    pub fn members(&self, room: &[u8], from: Option<ConnId>) -> impl Iterator<Item = (ConnId, &K)> {
+        self.machine.members(room, from)
+    }
+
+    /// How many connections are in a room; 0 for one that does not exist.
+    pub fn room_size(&self, room: &[u8]) -> u32 {
+        self.machine.rooms.size(room)
+    }
+
+    /// The rooms that a connection is in, in a deterministic order without a meaning.
+    pub fn rooms_of(&self, conn: ConnId) -> impl Iterator<Item = &Room> {
+        self.machine.rooms.joined(conn)
+    }
+
+    /// The number of rooms, each of which has a member.
+    pub fn rooms(&self) -> usize {
+        self.machine.rooms.len()
+    }
+
+    /// The number of connections from the source of an address, those being closed included; 0 where sources are not limited.
+    pub fn connections_from(&self, address: IpAddr) -> usize {
+        let limits = self.config.borrow().per_source.as_ref();
+        limits.map_or(0, |limits| self.machine.sources.connections(limits.source(address)) as usize)
+    }
+
     /// The number of all connections, those being closed included.
     pub fn connections(&self) -> usize {
         self.machine.conns.len()
+    }
+
+    /// How many bytes wait to be written to all connections, those being closed included.
+    pub fn unwritten(&self) -> u64 {
+        self.machine.backlog.total()
     }
 
     /// The counters.
@@ -178,8 +227,8 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
 /// The actions of one step, each computed when it is pulled.
 ///
 /// First comes the message of this step, if it has one, then the reply to the connection that caused it, then what
-/// connections are owed, then who went offline and who came online. A message or reply that is not pulled is gone, and
-/// counted; everything else stays owed.
+/// connections are owed, then who went offline, who came online, whose logins are contested, and that the last connection
+/// is gone. A message or reply that is not pulled is lost, and counted; everything else stays owed.
 #[must_use = "a hub's actions are to be carried out"]
 #[derive(Debug)]
 pub struct Actions<'a, K: Ord + Clone, M> {

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeSet;
 
-use super::action::Event;
+use super::presence::Presence;
 use crate::conn::ConnId;
 
 /// Everything that is owed, except for what each connection is owed.
@@ -11,69 +11,45 @@ pub(super) struct Pending<K> {
     /// Connections that are owed something.
     pub(super) conns: BTreeSet<ConnId>,
     pub(super) presence: Presence<K>,
+    /// Users who are online and whose newest login was refused as contested.
+    pub(super) contested: BTreeSet<K>,
     pub(super) drained: bool,
 }
 
 impl<K: Ord + Clone> Pending<K> {
     pub(super) const fn new() -> Self {
-        let presence = Presence { reported: BTreeSet::new(), arrived: BTreeSet::new(), departed: BTreeSet::new() };
-        Self { conns: BTreeSet::new(), presence, drained: false }
+        Self { conns: BTreeSet::new(), presence: Presence::new(), contested: BTreeSet::new(), drained: false }
     }
 
     pub(super) fn any(&self) -> bool {
-        !self.conns.is_empty() || self.presence.any() || self.drained
+        !self.conns.is_empty() || self.presence.any() || !self.contested.is_empty() || self.drained
     }
 }
 
-/// What one connection is owed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Owed {
-    pub(super) abort: bool,
-    pub(super) close: bool,
-    pub(super) pong: bool,
-    pub(super) ping: bool,
-}
+/// What one connection is owed: a set, a bit for each action.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Owed(u8);
 
 impl Owed {
-    pub(super) fn any(self) -> bool {
-        self.abort | self.close | self.pong | self.ping
-    }
-}
+    pub(super) const ABORT: Self = Self(1);
+    pub(super) const CLOSE: Self = Self(1 << 1);
+    pub(super) const PONG: Self = Self(1 << 2);
+    pub(super) const PING: Self = Self(1 << 3);
+    pub(super) const EXPIRING: Self = Self(1 << 4);
+    pub(super) const MISSED: Self = Self(1 << 5);
 
-/// Who was reported to be online, and what is still to be reported.
-#[derive(Clone, Debug)]
-pub(super) struct Presence<K> {
-    /// Changes only when an event is pulled, so that the events of one user alternate.
-    reported: BTreeSet<K>,
-    /// Online, but not reported to be.
-    arrived: BTreeSet<K>,
-    /// Reported to be online, but not.
-    departed: BTreeSet<K>,
-}
-
-impl<K: Ord + Clone> Presence<K> {
-    pub(super) fn set(&mut self, user: &K, online: bool) {
-        self.arrived.remove(user);
-        self.departed.remove(user);
-        match (online, self.reported.contains(user)) {
-            (true, false) => _ = self.arrived.insert(user.clone()),
-            (false, true) => _ = self.departed.insert(user.clone()),
-            (true, true) | (false, false) => {}
-        }
+    pub(super) const fn any(self) -> bool {
+        self.0 != 0
     }
 
-    fn any(&self) -> bool {
-        !self.arrived.is_empty() || !self.departed.is_empty()
+    pub(super) const fn insert(&mut self, one: Self) {
+        self.0 |= one.0;
     }
 
-    /// Departures come first. Otherwise a caller who pulls one event at a time would let them pile up without end.
-    pub(super) fn pop(&mut self) -> Option<Event<K>> {
-        if let Some(user) = self.departed.pop_first() {
-            self.reported.remove(&user);
-            return Some(Event::Offline(user));
-        }
-        let user = self.arrived.pop_first()?;
-        self.reported.insert(user.clone());
-        Some(Event::Online(user))
+    /// Removes it. Whether it was there.
+    pub(super) const fn take(&mut self, one: Self) -> bool {
+        let was = self.0 & one.0 != 0;
+        self.0 &= !one.0;
+        was
     }
 }

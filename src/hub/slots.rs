@@ -27,6 +27,10 @@ pub(super) struct Slots<T> {
     minted: u64,
 }
 
+/// Where a value is.
+#[derive(Clone, Copy)]
+pub(super) struct Place(usize);
+
 impl<T> Slots<T> {
     pub(super) const fn new() -> Self {
         Self { places: Vec::new(), index: Vec::new(), shift: u64::BITS - 1, minted: 0 }
@@ -39,6 +43,10 @@ impl<T> Slots<T> {
             return None;
         }
         self.minted = id.as_raw();
+        if self.places.len() == self.places.capacity() {
+            // To double would waste a third on average.
+            self.places.reserve_exact(self.places.len() / 8 + LEAST);
+        }
         self.places.push((id, value));
         if 2 * self.places.len() > self.index.len() {
             self.rebuild();
@@ -46,6 +54,22 @@ impl<T> Slots<T> {
             self.link(id, self.places.len() - 1);
         }
         Some(id)
+    }
+
+    /// Where the value of an id is, until another is inserted or removed.
+    #[inline(always)]
+    pub(super) fn place(&self, id: ConnId) -> Option<Place> {
+        self.find(id).map(|(_, place)| Place(place))
+    }
+
+    #[inline(always)]
+    pub(super) fn at(&self, place: Place) -> Option<&T> {
+        self.places.get(place.0).map(|(_, value)| value)
+    }
+
+    #[inline(always)]
+    pub(super) fn at_mut(&mut self, place: Place) -> Option<&mut T> {
+        self.places.get_mut(place.0).map(|(_, value)| value)
     }
 
     #[inline]
@@ -80,6 +104,11 @@ impl<T> Slots<T> {
         Some(value)
     }
 
+    /// Each once, in any order.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.places.iter_mut().map(|(_, value)| value)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.places.len()
     }
@@ -87,6 +116,11 @@ impl<T> Slots<T> {
     /// Whether `id` was minted, however long ago.
     pub(super) fn minted(&self, id: ConnId) -> bool {
         id.as_raw() <= self.minted
+    }
+
+    /// All of them, in no particular order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnId, &T)> {
+        self.places.iter().map(|(id, value)| (*id, value))
     }
 
     /// All of them, in the order in which they were minted.

@@ -7,7 +7,7 @@ use heartline::event::Cause;
 use heartline::hub;
 use heartline::loss::TransportError;
 use heartline::retry::{Pattern, Verdict};
-use heartline::{Event, Loss, State};
+use heartline::{CloseCode, ConnId, Event, Loss, State};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -76,16 +76,29 @@ fn a_policy_reads_as_a_table() {
 
 #[test]
 fn what_became_of_a_relay_is_said_to_its_sender() {
+    let conn = ConnId::from_raw(1).expect("not zero");
     read(&[
-        (&hub::Outcome::<u8>::Routed(1), "routed to 1 connection"),
-        (&hub::Outcome::<u8>::Routed(2), "routed to 2 connections"),
+        (&hub::Outcome::<u8>::Routed, "routed"),
+        (&hub::Outcome::<u8>::Broadcast { reached: 2, missed: 1 }, "broadcast: reached 2, missed 1"),
+        (&hub::Outcome::Full(0), "not routed: too much waits to be written"),
         (&hub::Outcome::Offline(0), "not routed: the user is not online"),
         (&hub::Outcome::Dropped(0), "dropped: the user's connection is slow"),
         (&hub::Outcome::NotLoggedIn(0), "not routed: the sender is not logged in"),
         (&hub::LoginRefusal::UserOnline, "the user is connected already"),
         (&hub::LoginRefusal::OtherUser, "the connection is another user's"),
-        (&hub::Event::Online("ann"), "ann is online"),
-        (&hub::Event::Offline("ann"), "ann is offline"),
+        (&hub::LoginRefusal::Expired, "the login has expired"),
+        (&hub::Denial::Source, "too many connections from this source"),
+        (&hub::LoginRefusal::Contested, "the user's connections replace each other too often"),
+        (&hub::JoinRefusal::NotLoggedIn, "the connection is not logged in"),
+        (&hub::JoinRefusal::InvalidName, "the name is empty or too long"),
+        (&hub::JoinRefusal::ConnectionLimit, "the connection is in too many rooms"),
+        (&hub::JoinRefusal::HubLimit, "there are too many rooms"),
+        (&hub::Cause::Ended, "the connection ended"),
+        (&hub::Cause::Closed(CloseCode::TIMEOUT), "closed with 3008"),
+        (&hub::Cause::Aborted, "aborted"),
+        (&hub::Event::Online { user: "ann", conn }, "ann is online"),
+        (&hub::Event::Offline { user: "ann", conn, cause: hub::Cause::Ended }, "ann is offline: the connection ended"),
+        (&hub::Event::Contested("ann"), "connections of ann replace each other too often"),
         (&hub::Event::<&str>::Drained, "the last connection is gone"),
     ]);
 }

@@ -123,9 +123,9 @@ fn the_servers_first_protocol_that_the_client_offers_is_chosen() {
 #[test]
 fn a_full_hub_denies_until_a_connection_is_gone_and_not_merely_closing() {
     let (mut world, [ann, _bob]) = World::with(Settings { max_connections: 2, ..plain() }, ["ann", "bob"]);
-    assert_eq!(ask(&mut world, &REQUEST), Err((503, Denial::Full)));
+    assert_eq!(ask(&mut world, &REQUEST), Err((503, Denial::TooManyConnections)));
     world.close(ann);
-    assert_eq!(ask(&mut world, &REQUEST), Err((503, Denial::Full)));
+    assert_eq!(ask(&mut world, &REQUEST), Err((503, Denial::TooManyConnections)));
     world.closed(ann);
     assert_eq!(ask(&mut world, &REQUEST), Ok(None));
 }

@@ -36,10 +36,10 @@ fn answering_pings_relaying_and_counting_bytes_allocate_nothing_in_the_steady_st
     let mut round = || {
         let inputs = [
             Input::Ping { conn: ann },
-            Input::Relay { conn: ann, to: "bob", message: "hello", volatile: false },
+            Input::Relay { conn: ann, to: "bob", message: "hello", bytes: 1, volatile: false, tag: 0 },
             Input::Queued { conn: bob, bytes: 5 },
             Input::Written { conn: bob, bytes: 5 },
-            Input::UnknownEvent { conn: ann },
+            Input::UnknownMessage { conn: ann },
         ];
         inputs.into_iter().map(|input| world.hub.handle(world.now, input).count()).sum::<usize>()
     };
@@ -57,7 +57,15 @@ fn a_broadcast_allocates_its_list_of_recipients_and_no_copies() {
         world.user(format!("user {nth}").leak());
     }
     let info = measure(|| {
-        let news = Input::Broadcast { from: None, except: Vec::new(), message: "news", bytes: 4, volatile: false };
+        let news = Input::Broadcast {
+            from: None,
+            room: None,
+            except: Vec::new(),
+            message: "news",
+            bytes: 4,
+            volatile: false,
+            tag: 0,
+        };
         let action = world.hub.handle(world.now, news).next();
         assert!(matches!(action, Some(Action::Broadcast { conns, .. }) if conns.len() == 1000));
     });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heartline::Timestamp;
 use heartline::heartbeat::{HeartbeatConfig, HeartbeatMode};
-use heartline::hub::{Config, Hub, Input, Limit, Settings};
+use heartline::hub::{Config, Hub, Input, PerSource, RateLimit, Settings};
 
 use crate::reference::Act;
 use crate::world::{REQUEST, heartbeat, plain, seconds, watched};
@@ -24,9 +24,12 @@ fn a_caller_that_pulls_nothing_is_owed_no_more_than_there_are_connections() {
     let mut hub = small();
     for user in 0..10_000 {
         let conn = hub.admit(Timestamp::ORIGIN, &REQUEST).expect("there is room").conn;
-        for input in
-            [Input::Login { conn, user }, Input::Ping { conn }, Input::UnknownEvent { conn }, Input::Closed { conn }]
-        {
+        for input in [
+            Input::Login { conn, user, until: None },
+            Input::Ping { conn },
+            Input::UnknownMessage { conn },
+            Input::Closed { conn },
+        ] {
             drop(hub.handle(Timestamp::ORIGIN, input));
         }
     }
@@ -39,12 +42,29 @@ fn a_caller_that_pulls_only_the_first_event_is_owed_no_more_than_there_are_conne
     let mut hub = small();
     for user in (0..10_000).rev() {
         let conn = hub.admit(Timestamp::ORIGIN, &REQUEST).expect("there is room").conn;
-        drop(hub.handle(Timestamp::ORIGIN, Input::Login { conn, user }));
+        drop(hub.handle(Timestamp::ORIGIN, Input::Login { conn, user, until: None }));
         let first = hub.handle(Timestamp::ORIGIN, Input::Timer).next().map(Act::from);
         assert!(matches!(first, Some(Act::Online(_) | Act::Offline(_))), "{first:?}");
         drop(hub.handle(Timestamp::ORIGIN, Input::Closed { conn }));
     }
     assert!(owed(&mut hub).len() <= 8, "4 who were online, 4 who are");
+}
+
+/// One that stays keeps the front of the timers from being dropped.
+///
+/// [P3] [U8]
+#[test]
+fn timers_that_no_longer_hold_are_not_kept() {
+    let mut hub = small();
+    let first = hub.admit(Timestamp::ORIGIN, &REQUEST).expect("there is room").conn;
+    drop(hub.handle(Timestamp::ORIGIN, Input::Login { conn: first, user: 0, until: None }));
+    let passing = |hub: &mut Hub<u32, ()>| {
+        let conn = hub.admit(Timestamp::ORIGIN, &REQUEST).expect("there is room").conn;
+        hub.handle(Timestamp::ORIGIN, Input::Closed { conn }).for_each(drop);
+    };
+    (0..100).for_each(|_| passing(&mut hub));
+    let info = allocation_counter::measure(|| (0..10_000).for_each(|_| passing(&mut hub)));
+    assert!(info.bytes_max < 4096, "{info:?}");
 }
 
 /// [P3] [U2]
@@ -80,9 +100,11 @@ fn a_setting_outside_its_range_is_named_with_its_range() {
         ..settings()
     };
     let limit = |burst, every, messages| {
-        let limit = Some(Limit { burst, every });
+        let limit = Some(RateLimit { burst, every });
         if messages { Settings { messages: limit, ..settings() } } else { Settings { bytes: limit, ..settings() } }
     };
+    let (sources, no) = (PerSource::default, Some(RateLimit { burst: 0, every: seconds(1) }));
+    let from = |per_source| Settings { per_source: Some(per_source), ..settings() };
     let too_slow = HeartbeatMode::Periodic { interval: seconds(4), timeout: Some(seconds(5)) };
     let mut slow = settings().heartbeat;
     slow.slow_after = Some(none);
@@ -103,7 +125,20 @@ fn a_setting_outside_its_range_is_named_with_its_range() {
         ("messages.burst is 0; allowed is 1 to 4294967295", limit(0, seconds(1), true)),
         ("messages.every is 0ns; allowed is 1ns to 3600s", limit(1, none, true)),
         ("bytes.burst is 0; allowed is 1 to 4294967295", limit(0, seconds(1), false)),
-        ("bytes.every is 3601s; allowed is 1ns to 3600s", limit(1, seconds(3601), false)),
+        ("bytes.every is 2s; allowed is 1ns to 1s", limit(1, seconds(2), false)),
+        ("messages.every is 3601s; allowed is 1ns to 3600s", limit(1, seconds(3601), true)),
+        ("per_source.connections is 0; allowed is 1 to 1048576", from(PerSource { connections: 0, ..sources() })),
+        (
+            "per_source.admissions.burst is 0; allowed is 1 to 4294967295",
+            from(PerSource { admissions: no, ..sources() }),
+        ),
+        ("per_source.ipv4_prefix is 0; allowed is 1 to 32", from(PerSource { ipv4_prefix: 0, ..sources() })),
+        ("per_source.ipv4_prefix is 33; allowed is 1 to 32", from(PerSource { ipv4_prefix: 33, ..sources() })),
+        ("per_source.ipv6_prefix is 0; allowed is 1 to 128", from(PerSource { ipv6_prefix: 0, ..sources() })),
+        ("per_source.ipv6_prefix is 129; allowed is 1 to 128", from(PerSource { ipv6_prefix: 129, ..sources() })),
+        ("supersede_limit.burst is 0; allowed is 1 to 4294967295", Settings { supersede_limit: no, ..settings() }),
+        ("expiry_notice is 86401s; allowed is 0ns to 86400s", Settings { expiry_notice: long, ..settings() }),
+        ("offline_grace is 86401s; allowed is 0ns to 86400s", Settings { offline_grace: long, ..settings() }),
         ("volatile_above is 11; allowed is 0 to 10", Settings { budget: 10, volatile_above: 11, ..settings() }),
         ("reply_gap is 86401s; allowed is 0ns to 86400s", Settings { reply_gap: long, ..settings() }),
         ("close_timeout is 0ns; allowed is 1ms to 86400s", Settings { close_timeout: none, ..settings() }),
@@ -118,6 +153,8 @@ fn a_setting_outside_its_range_is_named_with_its_range() {
 #[test]
 fn both_ends_of_every_range_are_inside_it_and_so_is_the_default() {
     let ends = |count, time, budget, volatile_above, gap| Settings {
+        expiry_notice: gap,
+        offline_grace: gap,
         max_connections: count,
         max_anonymous: count,
         login_timeout: time,
@@ -129,8 +166,11 @@ fn both_ends_of_every_range_are_inside_it_and_so_is_the_default() {
         retry_after: gap,
         ..plain()
     };
-    let least = ends(1, MILLISECOND, 1, 0, Duration::ZERO);
-    let most = ends(MOST, DAY, u32::MAX, u32::MAX, DAY);
+    let sources = |connections, ipv4_prefix, ipv6_prefix| {
+        Some(PerSource { connections, ipv4_prefix, ipv6_prefix, admissions: None })
+    };
+    let least = Settings { per_source: sources(1, 1, 1), ..ends(1, MILLISECOND, 1, 0, Duration::ZERO) };
+    let most = Settings { per_source: sources(MOST, 32, 128), ..ends(MOST, DAY, u32::MAX, u32::MAX, DAY) };
     for settings in [least, most, Settings::default()] {
         let config = Config::new(settings.clone()).expect("valid");
         assert_eq!(Config::try_from(config.clone().into_settings()), Ok(config.clone()));

@@ -12,7 +12,7 @@ use crate::reference::NOBODY;
 use crate::world::{Act, Input, Name, REQUEST, World, plain};
 
 fn delivered(conn: ConnId, to: Name) -> Act {
-    Ended(conn, Some(to), Outcome::Routed(1))
+    Ended(conn, Some(to), Outcome::Routed)
 }
 
 /// [U6]
@@ -55,7 +55,7 @@ fn messages_between_two_users_stay_in_order() {
 #[test]
 fn a_delivery_that_is_not_pulled_is_counted_and_gone() {
     let (mut world, [ann, _bob]) = World::with(plain(), ["ann", "bob"]);
-    world.unpulled(Input::Relay { conn: ann, to: "bob", message: "hello", volatile: false });
+    world.unpulled(Input::Relay { conn: ann, to: "bob", message: "hello", bytes: 1, volatile: false, tag: 0 });
     assert_eq!(world.timer(), []);
     assert_eq!(world.hub.stats().undelivered, 2, "the message, and its outcome");
 }
@@ -65,10 +65,14 @@ fn a_delivery_that_is_not_pulled_is_counted_and_gone() {
 fn a_broadcast_is_one_action_for_exactly_those_online_but_the_sender_and_the_excluded() {
     let (mut world, [bob, ann, eve]) = World::with(plain(), ["bob", "ann", "eve"]);
     world.admit();
-    let expected = [Broadcast(vec![bob, eve], Some("ann"), "news"), Ended(ann, None, Outcome::Routed(2))];
+    let expected = [
+        Broadcast(vec![bob, eve], Some("ann"), "news"),
+        Ended(ann, None, Outcome::Broadcast { reached: 2, missed: 0 }),
+    ];
     assert_eq!(world.broadcast(Some(ann), &[], "news"), expected);
     assert_eq!(world.hub.stats().routed, 2);
-    let expected = [Broadcast(vec![eve], Some("ann"), "news"), Ended(ann, None, Outcome::Routed(1))];
+    let expected =
+        [Broadcast(vec![eve], Some("ann"), "news"), Ended(ann, None, Outcome::Broadcast { reached: 1, missed: 0 })];
     assert_eq!(world.broadcast(Some(ann), &["bob", "nobody", "ann"], "news"), expected);
     assert_eq!(world.broadcast(None, &[], "news"), [Broadcast(vec![ann, bob, eve], None, "news")], "of the server");
     assert_eq!(world.broadcast(None, &["ann", "bob", "eve"], "news"), [], "nobody is left");
@@ -79,9 +83,17 @@ fn a_broadcast_is_one_action_for_exactly_those_online_but_the_sender_and_the_exc
 fn a_volatile_broadcast_leaves_out_the_slow_and_counts_them() {
     let (mut world, [ann, bob, eve]) = World::with(plain(), ["ann", "bob", "eve"]);
     world.queued(bob, 11);
-    let volatile =
-        |volatile| Input::Broadcast { from: Some(ann), except: Vec::new(), message: "tick", bytes: 4, volatile };
-    let expected = [Broadcast(vec![eve], Some("ann"), "tick"), Ended(ann, None, Outcome::Routed(1))];
+    let volatile = |volatile| Input::Broadcast {
+        from: Some(ann),
+        room: None,
+        except: Vec::new(),
+        message: "tick",
+        bytes: 4,
+        volatile,
+        tag: 0,
+    };
+    let expected =
+        [Broadcast(vec![eve], Some("ann"), "tick"), Ended(ann, None, Outcome::Broadcast { reached: 1, missed: 1 })];
     assert_eq!(world.input(volatile(true)), expected);
     assert_eq!(world.hub.stats().dropped, 1);
     assert_eq!(world.input(volatile(false))[0], Broadcast(vec![bob, eve], Some("ann"), "tick"));
@@ -109,9 +121,9 @@ fn a_sender_that_never_existed_is_counted_and_nothing_else() {
 
 /// [U9]
 #[test]
-fn the_budget_may_be_used_up_but_not_exceeded() {
+fn the_budget_and_the_reserve_may_be_used_up_but_not_exceeded() {
     let (mut world, [ann]) = World::with(plain(), ["ann"]);
-    assert_eq!((world.queued(ann, 100), world.written(ann, 1), world.queued(ann, 1)), (vec![], vec![], vec![]));
+    assert_eq!((world.queued(ann, 120), world.written(ann, 1), world.queued(ann, 1)), (vec![], vec![], vec![]));
     assert_eq!(world.queued(ann, 1), [Close(ann, 1013, None), Offline("ann")]);
     assert_eq!(world.hub.stats().closed_slow, 1);
     assert!(matches!(RetryPolicy::default().verdict(Loss::Close(1013)), Verdict::RetryAfter(_)), "it may come back");
@@ -136,10 +148,10 @@ fn volatile_messages_are_routed_up_to_the_mark_and_again_below_it_and_all_others
 #[test]
 fn a_single_message_over_the_budget_is_too_much_up_to_the_largest_budget() {
     let (mut world, [ann, bob]) = World::with(plain(), ["ann", "bob"]);
-    assert_eq!(world.queued(ann, 101), [Close(ann, 1013, None), Offline("ann")]);
+    assert_eq!(world.queued(ann, 121), [Close(ann, 1013, None), Offline("ann")]);
     assert_eq!(world.queued(bob, u32::MAX), [Close(bob, 1013, None), Offline("bob")]);
-    let (mut world, [ann]) = World::with(Settings { budget: u32::MAX, ..plain() }, ["ann"]);
-    assert_eq!(world.queued(ann, u32::MAX), []);
+    let (mut world, [ann]) = World::with(Settings { budget: u32::MAX, reserve: u32::MAX, ..plain() }, ["ann"]);
+    assert_eq!((world.queued(ann, u32::MAX), world.queued(ann, u32::MAX)), (vec![], vec![]));
     assert_eq!(world.queued(ann, 1), [Close(ann, 1013, None), Offline("ann")]);
 }
 
@@ -150,10 +162,10 @@ fn every_connection_has_its_own_budget_logged_in_or_not() {
     world.queued(old, 90);
     let new = world.user("ann");
     world.closed(old);
-    assert_eq!(world.queued(new, 100), []);
+    assert_eq!(world.queued(new, 120), []);
     world.closed(new);
     let conn = world.admit();
-    assert_eq!(world.queued(conn, 100), [], "in the place of the others");
+    assert_eq!(world.queued(conn, 120), [], "in the place of the others");
     assert_eq!(world.queued(conn, 1), [Close(conn, 1013, None)]);
     assert_eq!(world.hub.anonymous(), 0);
 }
@@ -193,11 +205,11 @@ fn many_who_are_excluded_from_a_broadcast_to_many_are_not_each_compared_with_eac
     let mut hub: Hub<Counted, ()> = Hub::new(Config::new(plain()).expect("valid"), 7);
     for user in 0..1000 {
         let conn = hub.admit(Timestamp::ORIGIN, &REQUEST).expect("admitted").conn;
-        hub.handle(Timestamp::ORIGIN, hub::Input::Login { conn, user: Counted(user) }).for_each(drop);
+        hub.handle(Timestamp::ORIGIN, hub::Input::Login { conn, user: Counted(user), until: None }).for_each(drop);
     }
     let except = (0..2000).rev().filter(|user| user % 2 == 0).map(Counted).collect();
     COMPARISONS.set(0);
-    let news = hub::Input::Broadcast { from: None, except, message: (), bytes: 0, volatile: false };
+    let news = hub::Input::Broadcast { from: None, room: None, except, message: (), bytes: 0, volatile: false, tag: 0 };
     let action = hub.handle(Timestamp::ORIGIN, news).next();
     assert!(matches!(action, Some(Action::Broadcast { conns, .. }) if conns.len() == 500));
     assert!(COMPARISONS.get() < 30_000, "{}", COMPARISONS.get());

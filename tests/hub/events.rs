@@ -3,19 +3,19 @@
 use heartline::Timestamp;
 use heartline::hub::{LoginRefusal, SecondLogin, Settings};
 
-use crate::reference::Act::{Close, LoggedIn, LoginRefused, Offline, Online, Pong, UnknownEvent};
+use crate::reference::Act::{Close, LoggedIn, LoginRefused, Offline, Online, Pong, UnknownMessage};
 use crate::world::{Input, NANOSECOND, World, plain, seconds};
 
 /// [U10]
 #[test]
 fn an_unknown_event_gets_one_reply_in_the_gap() {
     let (mut world, [ann, bob]) = World::with(plain(), ["ann", "bob"]);
-    assert_eq!((world.unknown(ann), world.unknown(ann)), (vec![UnknownEvent(ann)], vec![]));
-    assert_eq!(world.unknown(bob), [UnknownEvent(bob)], "another connection has its own");
+    assert_eq!((world.unknown(ann), world.unknown(ann)), (vec![UnknownMessage(ann)], vec![]));
+    assert_eq!(world.unknown(bob), [UnknownMessage(bob)], "another connection has its own");
     world.sleep(seconds(1) - NANOSECOND);
     (0..98).for_each(|_| assert_eq!(world.unknown(ann), []));
     world.sleep(NANOSECOND);
-    assert_eq!(world.unknown(ann), [UnknownEvent(ann)]);
+    assert_eq!(world.unknown(ann), [UnknownMessage(ann)]);
     assert_eq!(world.hub.stats().unanswered, 99);
 }
 
@@ -28,7 +28,7 @@ fn refused_logins_and_unknown_events_share_the_gap() {
     assert_eq!(world.login(conn, "ann"), [LoginRefused(conn, LoginRefusal::UserOnline)]);
     assert_eq!((world.login(conn, "ann"), world.unknown(conn)), (vec![], vec![]));
     world.sleep(seconds(1));
-    assert_eq!((world.unknown(conn), world.login(conn, "ann")), (vec![UnknownEvent(conn)], vec![]));
+    assert_eq!((world.unknown(conn), world.login(conn, "ann")), (vec![UnknownMessage(conn)], vec![]));
     assert_eq!((world.hub.stats().logins_refused, world.hub.stats().unanswered), (3, 3));
 }
 
@@ -36,18 +36,18 @@ fn refused_logins_and_unknown_events_share_the_gap() {
 #[test]
 fn without_a_gap_every_event_is_answered_and_with_one_it_holds_at_the_end_of_time() {
     let (mut world, [ann]) = World::with(Settings { reply_gap: seconds(0), ..plain() }, ["ann"]);
-    assert_eq!([world.unknown(ann), world.unknown(ann)], [[UnknownEvent(ann)], [UnknownEvent(ann)]]);
+    assert_eq!([world.unknown(ann), world.unknown(ann)], [[UnknownMessage(ann)], [UnknownMessage(ann)]]);
     let mut world = World::new(plain());
     world.now = Timestamp::MAX;
     let conn = world.admit();
-    assert_eq!((world.unknown(conn), world.unknown(conn)), (vec![UnknownEvent(conn)], vec![]));
+    assert_eq!((world.unknown(conn), world.unknown(conn)), (vec![UnknownMessage(conn)], vec![]));
 }
 
 /// [U10]
 #[test]
 fn a_connection_that_is_being_closed_gets_no_reply() {
     let (mut world, [ann]) = World::with(plain(), ["ann"]);
-    world.queued(ann, 101);
+    world.queued(ann, 121);
     assert_eq!(world.unknown(ann), []);
     assert_eq!((world.hub.stats().stale, world.hub.stats().unanswered), (1, 0));
 }
@@ -61,7 +61,7 @@ fn a_change_that_is_undone_before_it_is_reported_is_no_event() {
     assert_eq!(world.login(conn, "ann"), [LoggedIn(conn, "ann")]);
 
     let conn = world.admit();
-    world.unpulled(Input::Login { conn, user: "bob" });
+    world.unpulled(Input::Login { conn, user: "bob", until: None });
     assert_eq!(world.closed(conn), []);
     assert_eq!(world.deadline(), Some(seconds(10)), "only the timer of the login is left");
 }
@@ -73,7 +73,7 @@ fn online_and_offline_alternate_for_each_user() {
     for _ in 0..3 {
         let (old, new) = (world.user("ann"), world.user("ann"));
         assert_eq!(world.closed(old), []);
-        assert_eq!(world.queued(new, 101), [Close(new, 1013, None), Offline("ann")]);
+        assert_eq!(world.queued(new, 121), [Close(new, 1013, None), Offline("ann")]);
         assert_eq!(world.closed(new), []);
     }
     let events = world.log.into_iter().map(|(_, act)| act).filter(|act| matches!(act, Online(_) | Offline(_)));
@@ -85,7 +85,7 @@ fn online_and_offline_alternate_for_each_user() {
 fn departures_are_reported_before_arrivals() {
     let (mut world, [zoe]) = World::with(plain(), ["zoe"]);
     let conn = world.admit();
-    world.unpulled(Input::Login { conn, user: "ann" });
+    world.unpulled(Input::Login { conn, user: "ann", until: None });
     world.unpulled(Input::Closed { conn: zoe });
     assert_eq!(world.timer(), [Offline("zoe"), Online("ann")]);
 }
@@ -95,7 +95,7 @@ fn departures_are_reported_before_arrivals() {
 fn an_event_that_was_not_pulled_comes_with_the_next_step() {
     let mut world = World::new(plain());
     let conn = world.admit();
-    let first = world.hub.handle(world.now, Input::Login { conn, user: "ann" }).next().map(Into::into);
+    let first = world.hub.handle(world.now, Input::Login { conn, user: "ann", until: None }).next().map(Into::into);
     assert_eq!((first, world.hub.deadline()), (Some(LoggedIn(conn, "ann")), Some(world.now)));
     assert_eq!(world.input(Input::Ping { conn }), [Pong(conn), Online("ann")]);
 }

@@ -44,7 +44,7 @@ impl Run {
         let Some(back) = op.pick(count) else { return Seen::new() };
         // So that there is something to leave out.
         let nth = if back == 3 { self.one } else { count - 1 - back };
-        let mut input = op.input(self.conns[nth].unwrap_or(NOBODY), message);
+        let mut input = op.input(self.conns[nth].unwrap_or(NOBODY), message, now);
         let is_one = match &mut input {
             Input::Timer | Input::Shutdown { .. } | Input::Broadcast { from: None, .. } => false,
             // Only the one logs in as this user, for whom some of the messages are.
@@ -89,19 +89,26 @@ impl Run {
                 Act::Broadcast(conns, from, message)
             }
             // How many got a broadcast, and how a message for the one ended, depends on the one.
-            Act::Ended(conn, to @ (None | Some(LONER)), Outcome::Routed(_)) | Act::Ended(conn, to @ Some(LONER), _) => {
-                Act::Ended(name(conn)?, to, Outcome::Routed(0))
+            Act::Ended(conn, to @ (None | Some(LONER)), Outcome::Routed | Outcome::Broadcast { .. })
+            | Act::Ended(conn, to @ Some(LONER), _) => {
+                Act::Ended(name(conn)?, to, Outcome::Broadcast { reached: 0, missed: 0 })
             }
             Act::Ended(conn, to, outcome) => Act::Ended(name(conn)?, to, outcome),
+            Act::Tagged(tag, act) => Act::Tagged(tag, Box::new(self.seen(*act)?)),
             Act::LoggedIn(conn, user) => Act::LoggedIn(name(conn)?, user),
             Act::LoginRefused(conn, reason) => Act::LoginRefused(name(conn)?, reason),
-            Act::UnknownEvent(conn) => Act::UnknownEvent(name(conn)?),
+            Act::Expiring(conn, within) => Act::Expiring(name(conn)?, within),
+            Act::Joined(conn, room, _) => Act::Joined(name(conn)?, room, 0),
+            Act::JoinRefused(conn, room, reason) => Act::JoinRefused(name(conn)?, room, reason),
+            // They may be messages of the one.
+            Act::Missed(..) => return None,
+            Act::UnknownMessage(conn) => Act::UnknownMessage(name(conn)?),
             Act::Abort(conn) => Act::Abort(name(conn)?),
             Act::Pong(conn) => Act::Pong(name(conn)?),
             Act::Ping(conn) => Act::Ping(name(conn)?),
             Act::Close(conn, code, retry_after) => Act::Close(name(conn)?, code, retry_after.map(|_| Duration::ZERO)),
-            Act::Online(LONER) | Act::Offline(LONER) | Act::Drained => return None,
-            Act::Online(_) | Act::Offline(_) => act,
+            Act::Online(LONER) | Act::Offline(LONER) | Act::Contested(LONER) | Act::Drained => return None,
+            Act::Online(_) | Act::Offline(_) | Act::Contested(_) => act,
         })
     }
 }
@@ -122,10 +129,18 @@ fn run(config: &Config, ops: &[(Duration, Op)], one: usize, without: bool) -> (V
 /// nobody takes anything away from the others or pays for a broadcast to them, and no timer counts as late, because lateness is the hub's.
 fn plan(bytes: &[u8]) -> (Config, Vec<(Duration, Op)>) {
     let (config, any) = decode(bytes);
-    let settings = config.into_settings();
+    let settings = Settings { total_budget: u64::MAX, ..config.into_settings() };
     let heartbeat = HeartbeatConfig { late_tolerance: seconds(86_400), ..settings.heartbeat };
-    let config =
-        Settings { max_connections: 1000, max_anonymous: 1000, heartbeat, messages: None, bytes: None, ..settings };
+    let config = Settings {
+        max_connections: 1000,
+        max_anonymous: 1000,
+        max_rooms: 1000,
+        heartbeat,
+        messages: None,
+        bytes: None,
+        supersede_limit: None,
+        ..settings
+    };
     let config = Config::new(config);
     let mut ops: Vec<_> =
         (0..3).flat_map(|how| [ADMIT, Op { kind: 92, how, ..ADMIT }].map(|op| (Duration::ZERO, op))).collect();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heartline::ConnId;
 use heartline::heartbeat::HeartbeatMode;
-use heartline::hub::{Config, Limit, Outcome, Route, Settings};
+use heartline::hub::{Config, Outcome, RateLimit, Route, Settings};
 
 use crate::reference::Act::{Broadcast, Close, Deliver, Ended, Offline, Ping};
 use crate::reference::NOBODY;
@@ -14,7 +14,7 @@ use crate::world::{Input, NANOSECOND, World, heartbeat, plain, seconds, watched}
 fn limited(settings: Settings) -> Settings {
     let [messages, bytes] = [(4, 1000), (100, 100)].map(|(burst, every)| {
         let every = Duration::from_millis(every);
-        Some(Limit { burst, every })
+        Some(RateLimit { burst, every })
     });
     Settings { messages, bytes, ..settings }
 }
@@ -34,7 +34,7 @@ fn a_burst_is_free_and_each_frame_beyond_it_pauses_until_it_is_paid() {
     let (mut world, [ann]) = World::with(limited(plain()), ["ann"]);
     let [one, two] = [1, 2].map(|wait| Some(seconds(wait)));
     assert_eq!(pauses(&mut world, ann, [0; 6]), [None, None, None, None, one, two]);
-    assert_eq!(world.hub.stats().paused, 2);
+    assert_eq!(world.hub.stats().pauses, 2);
     world.run(seconds(2) - NANOSECOND);
     assert!(world.hub.paused_until(ann).is_some());
     world.run(NANOSECOND);
@@ -89,9 +89,17 @@ fn what_a_frame_means_costs_nothing_more_and_a_connection_that_logs_in_keeps_its
 /// [U14] [U7]
 #[test]
 fn a_broadcast_costs_a_message_for_each_recipient_and_no_more_than_a_burst_of_debt() {
-    let (mut world, [ann, bob, eve]) = World::with(limited(plain()), ["ann", "bob", "eve"]);
-    let news =
-        |bytes| Input::Broadcast { from: Some(ann), except: Vec::new(), message: "news", bytes, volatile: false };
+    let settings = Settings { budget: 1000, ..limited(plain()) };
+    let (mut world, [ann, bob, eve]) = World::with(settings, ["ann", "bob", "eve"]);
+    let news = |bytes| Input::Broadcast {
+        from: Some(ann),
+        room: None,
+        except: Vec::new(),
+        message: "news",
+        bytes,
+        volatile: false,
+        tag: 0,
+    };
     for _ in 0..2 {
         assert_eq!((pauses(&mut world, ann, [5]), world.hub.paused_until(ann)), ([None], None));
         assert_eq!(world.input(news(5))[0], Broadcast(vec![bob, eve], Some("ann"), "news"));
@@ -137,11 +145,11 @@ fn a_pause_is_not_silence() {
 fn without_limits_nothing_pauses_and_the_default_limits_are_those_of_a_second() {
     let (mut world, [ann]) = World::with(plain(), ["ann"]);
     assert_eq!(pauses(&mut world, ann, [u32::MAX; 8]), [None; 8]);
-    let every = |limit: Option<Limit>| limit.map(|limit| limit.every);
+    let every = |limit: Option<RateLimit>| limit.map(|limit| limit.every);
     let config = Config::default();
     assert_eq!(every(config.messages), Some(Duration::from_millis(20)));
     assert_eq!(every(config.bytes), Some(Duration::from_nanos(7629)));
-    assert_eq!(Limit::per_second(0, 1), Limit::per_second(1, 1));
+    assert_eq!(RateLimit::per_second(0, 1), RateLimit::per_second(1, 1));
 }
 
 /// [U6] [U8] [U14]
@@ -151,20 +159,21 @@ fn a_message_is_routed_without_being_handed_in() {
     let anonymous = world.admit();
     world.queued(bob, 11);
     let now = world.now;
-    assert_eq!(world.hub.route(now, ann, &"bob", false), Route::To { conn: bob, from: &"ann" });
-    assert_eq!(world.hub.route(now, ann, &"bob", true), Route::Dropped);
-    assert_eq!(world.hub.route(now, ann, &"eve", false), Route::Offline);
-    assert_eq!(world.hub.route(now, anonymous, &"bob", false), Route::NotLoggedIn);
-    assert_eq!(world.hub.route(now, NOBODY, &"bob", false), Route::Stale);
+    assert_eq!(world.hub.route(now, ann, &"bob", 1, false), Route::To { conn: bob, from: &"ann" });
+    assert_eq!(world.hub.route(now, ann, &"bob", 1, true), Route::Dropped);
+    assert_eq!(world.hub.route(now, ann, &"eve", 1, false), Route::Offline);
+    assert_eq!(world.hub.route(now, anonymous, &"bob", 1, false), Route::NotLoggedIn);
+    assert_eq!(world.hub.route(now, NOBODY, &"bob", 1, false), Route::Stale);
     let stats = world.hub.stats();
     assert_eq!((stats.routed, stats.dropped, stats.offline, stats.ignored), (1, 1, 1, 1));
+    world.written(bob, 11);
     assert_eq!(
         world.relay(ann, "bob", "hello"),
-        [Deliver(bob, "ann", "hello"), Ended(ann, Some("bob"), Outcome::Routed(1))]
+        [Deliver(bob, "ann", "hello"), Ended(ann, Some("bob"), Outcome::Routed)]
     );
     world.closed(anonymous);
     world.run(seconds(19));
     let now = world.now;
-    assert_eq!(world.hub.route(now, ann, &"eve", false), Route::Offline);
+    assert_eq!(world.hub.route(now, ann, &"eve", 1, false), Route::Offline);
     assert_eq!(world.run(seconds(10)), [(seconds(20), Ping(bob))], "a message is life");
 }

@@ -63,7 +63,7 @@ fn no_other_frame_prolongs_the_time_to_log_in() {
     for frame in frames(conn) {
         world.sleep(seconds(1));
         let login = matches!(frame, Input::Login { .. });
-        world.input(if login { Input::Login { conn, user: "bob" } } else { frame });
+        world.input(if login { Input::Login { conn, user: "bob", until: None } } else { frame });
     }
     assert_eq!(world.run(seconds(60)).first(), Some(&(seconds(10), Close(conn, 4408, None))));
 }
@@ -87,15 +87,15 @@ fn a_second_login_takes_over_in_one_step_and_nobody_goes_offline() {
     let (mut world, [old]) = World::with(plain(), ["ann"]);
     let new = world.admit();
     assert_eq!(world.login(new, "ann"), [LoggedIn(new, "ann"), Close(old, 4409, None)]);
-    assert_eq!((world.online(), world.hub.user_of(old)), (vec![("ann", new)], None));
+    assert_eq!((world.online(), world.hub.user_of(old)), (vec![("ann", new)], Some(&"ann")));
     assert_eq!((world.hub.stats().superseded, world.hub.connections()), (1, 2));
 }
 
 /// [U4]
 #[test]
 fn the_default_code_for_a_replaced_connection_is_final_for_the_default_policy_and_another_can_be_set() {
-    assert_eq!(RetryPolicy::default().verdict(Loss::Close(Settings::default().superseded.get())), Verdict::Stop);
-    let (mut world, [old]) = World::with(Settings { superseded: code(4000), ..plain() }, ["ann"]);
+    assert_eq!(RetryPolicy::default().verdict(Loss::Close(Settings::default().superseded_code.get())), Verdict::Stop);
+    let (mut world, [old]) = World::with(Settings { superseded_code: code(4000), ..plain() }, ["ann"]);
     let new = world.admit();
     assert_eq!(world.login(new, "ann")[1], Close(old, 4000, None));
 }
@@ -128,7 +128,7 @@ fn a_connection_cannot_become_another_users() {
 /// [U4] [U5]
 #[test]
 fn the_online_count_is_the_number_of_users_however_often_they_change_their_connection() {
-    let mut world = World::new(plain());
+    let mut world = World::new(Settings { supersede_limit: None, ..plain() });
     for _ in 0..10 {
         for name in ["ann", "bob", "eve"] {
             world.user(name);

@@ -3,18 +3,25 @@
 
 mod admission;
 mod allocations;
+mod backlog;
 mod bounds;
+mod contests;
 mod delivery;
 mod ends;
 mod events;
+mod expiry;
+mod grace;
 mod heartbeat;
 mod independence;
 mod limits;
 mod login;
+mod memory;
 mod properties;
 mod reference;
 mod reported_bugs;
+mod rooms;
 mod shutdown;
+mod sources;
 #[cfg(feature = "serde")]
 mod storing;
 mod suspension;

@@ -16,12 +16,31 @@ fn log(bytes: &[u8], start: Duration) -> impl PartialEq + std::fmt::Debug + use<
     both.log
 }
 
+/// A plan of nothing but admissions, logins, ends and timers.
+fn comings_and_goings() -> impl Strategy<Value = Vec<u8>> {
+    let kind = prop::sample::select(&[20, 27, 60, 70, 80, 180, 190, 200, 230, 240][..]);
+    let op =
+        (kind, any::<[u8; OP - 1]>()).prop_map(|(kind, [when, who, how, more])| [kind, when % 240, who, how, more]);
+    let plan = (any::<[u8; HEADER]>(), prop::collection::vec(op, 0..120));
+    plan.prop_map(|(mut header, ops)| {
+        // Four connections, three of them anonymous, and a limit to how often they replace each other: so that they do.
+        [header[0], header[1], header[2]] = [3, 2, header[2] | 64];
+        header.into_iter().chain(ops.into_iter().flatten()).collect()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// [P1] [P3] [P7] [U1] [U3] [U4] [U5] [U6] [U7] [U8] [U9] [U10] [U12]
+    /// [P1] [P3] [P7] [U1] [U3] [U4] [U5] [U6] [U7] [U8] [U9] [U10] [U12] [U19]
     #[test]
     fn a_hub_does_what_its_model_does(bytes in prop::collection::vec(any::<u8>(), HEADER..HEADER + 120 * OP)) {
+        run(&bytes);
+    }
+
+    /// [P1] [P3] [U4] [U5] [U10] [U13] [U15] [U17] [U18]
+    #[test]
+    fn a_hub_does_what_its_model_does_with_those_who_come_and_go(bytes in comings_and_goings()) {
         run(&bytes);
     }
 

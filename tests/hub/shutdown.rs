@@ -84,10 +84,12 @@ fn a_client_that_has_not_answered_within_the_time_is_aborted() {
 
 /// [U12]
 #[test]
-fn a_close_handshake_takes_no_longer_than_usual_during_a_shutdown() {
-    let (mut world, [ann]) = World::with(plain(), ["ann"]);
+fn what_is_queued_may_go_out_until_the_end_of_a_shutdown() {
+    let (mut world, [old, ann]) = World::with(plain(), ["ann", "ann"]);
     world.shut_down(seconds(60), seconds(30));
-    assert_eq!(world.run(seconds(60)), [Abort(ann), Drained].map(|act| (seconds(5), act)));
+    assert_eq!(world.deadline(), Some(seconds(5)), "of the close that was decided before");
+    let aborts = [(seconds(5), Abort(old)), (seconds(60), Abort(ann)), (seconds(60), Drained)];
+    assert_eq!(world.run(seconds(60)), aborts);
 }
 
 /// [U12] [U10]
@@ -126,4 +128,96 @@ fn inputs_from_clients_during_a_shutdown_have_no_effect() {
     world.shut_down(seconds(10), seconds(30));
     assert_eq!((world.relay(ann, "bob", "hello"), world.login(bob, "bob"), world.close(ann)), (vec![], vec![], vec![]));
     assert_eq!(world.hub.stats().stale, 3);
+}
+
+/// The closes of a shutdown, with their moments in seconds.
+fn turns(acts: &[(Duration, Act)]) -> Vec<(u64, ConnId)> {
+    let turn = |(at, act): &(Duration, Act)| {
+        matches!(act, Close(_, 1012, _)).then(|| (at.as_secs(), asked(std::slice::from_ref(act))[0]))
+    };
+    acts.iter().filter_map(turn).collect()
+}
+
+/// [U12]
+#[test]
+fn the_anonymous_are_closed_first_and_the_others_one_after_the_other() {
+    let mut world = World::new(plain());
+    let anonymous = world.admit();
+    let [zoe, bob, ann, eve] = ["zoe", "bob", "ann", "eve"].map(|name| world.user(name));
+    assert_eq!(asked(&world.shut_down_slowly(seconds(60), seconds(40), seconds(0))), [anonymous, zoe]);
+    assert_eq!(world.relay(ann, "bob", "still here")[0], Act::Deliver(bob, "ann", "still here"));
+    assert_eq!(turns(&world.run(seconds(50))), [(10, bob), (20, ann), (30, eve)]);
+    assert_eq!(world.hub.stats().stale, 0);
+}
+
+/// [U12]
+#[test]
+fn nobody_is_asked_to_come_back_while_others_are_sent_away() {
+    let mut world = World::new(plain());
+    (0..100).for_each(|nth| _ = world.user(format!("user {nth}").leak()));
+    world.shut_down_slowly(seconds(60), seconds(50), seconds(10));
+    world.run(seconds(50));
+    let closes: Vec<_> = world.log.iter().filter(|(_, act)| matches!(act, Close(..))).collect();
+    assert_eq!(closes.len(), 100);
+    let moments: Vec<_> = closes.iter().map(|(at, act)| *at + returns(std::slice::from_ref(act))[0].1).collect();
+    assert!(moments.iter().all(|moment| (seconds(50)..=seconds(60)).contains(moment)), "{moments:?}");
+    let late = moments.iter().filter(|moment| **moment >= seconds(55)).count();
+    assert!((25..=75).contains(&late), "{late} in the second half");
+}
+
+/// [U12]
+#[test]
+fn a_pace_longer_than_the_shutdown_is_as_long_as_it() {
+    let (mut world, [ann, bob]) = World::with(plain(), ["ann", "bob"]);
+    assert_eq!(returns(&world.shut_down_slowly(seconds(20), seconds(40), seconds(0))), [(ann, seconds(20))]);
+    let acts = world.run(seconds(60));
+    assert_eq!(turns(&acts), [(10, bob)]);
+    assert_eq!(acts[2..], [Abort(ann), Abort(bob), Drained].map(|act| (seconds(20), act)));
+}
+
+/// [U12]
+#[test]
+fn a_connection_that_ends_before_its_turn_has_none_and_moves_no_other() {
+    let settings = Settings { login_timeout: seconds(3600), ..plain() };
+    let (mut world, [_, bob, ann, eve]) = World::with(settings, ["zoe", "bob", "ann", "eve"]);
+    world.shut_down_slowly(seconds(60), seconds(40), seconds(0));
+    assert_eq!(world.deadline(), Some(seconds(10)));
+    world.closed(bob);
+    assert_eq!(world.deadline(), Some(seconds(20)));
+    world.close(ann);
+    assert_eq!(turns(&world.run(seconds(50))), [(30, eve)]);
+}
+
+/// [U12]
+#[test]
+fn a_second_shutdown_closes_nobody_later_than_the_first_would_have() {
+    let (mut world, conns) = World::with(plain(), ["a", "b", "c", "d", "e", "f"]);
+    world.shut_down_slowly(seconds(90), seconds(60), seconds(5));
+    // Those whose turn was to be last are gone, so that the rest could take longer.
+    conns[3..].iter().for_each(|conn| _ = world.closed(*conn));
+    assert_eq!(asked(&world.shut_down_slowly(seconds(90), seconds(80), seconds(500))), [], "nothing is shorter");
+    assert_eq!(asked(&world.shut_down_slowly(seconds(90), seconds(50), seconds(500))), [conns[1]]);
+    assert_eq!(turns(&world.run(seconds(60))), [(20, conns[2])], "and not 25");
+    let (mut world, conns) = World::with(plain(), ["a", "b", "c", "d", "e", "f"]);
+    world.shut_down_slowly(seconds(90), seconds(60), seconds(0));
+    world.run(seconds(15));
+    let acts = world.shut_down_slowly(seconds(90), seconds(4), seconds(500));
+    assert_eq!(returns(&acts), [(conns[2], seconds(4))], "the first, of no spread, is the shorter");
+    assert_eq!(turns(&world.run(seconds(5))), [(16, conns[3]), (17, conns[4]), (18, conns[5])]);
+}
+
+/// [U12] [U13]
+#[test]
+fn after_a_suspension_those_that_remain_are_not_closed_at_once() {
+    let mut settings = plain();
+    settings.heartbeat.late_tolerance = seconds(5);
+    let (mut world, conns) = World::with(settings, ["a", "b", "c", "d", "e", "f"]);
+    world.shut_down_slowly(seconds(90), seconds(60), seconds(0));
+    world.sleep(seconds(40));
+    assert_eq!(asked(&world.timer()), [conns[1]]);
+    assert_eq!(turns(&world.run(seconds(30))), [(44, conns[2]), (48, conns[3]), (52, conns[4]), (56, conns[5])]);
+    let (mut world, conns) = World::with(watched(), ["a", "b", "c", "d", "e", "f"]);
+    world.shut_down_slowly(seconds(90), seconds(60), seconds(0));
+    world.sleep(seconds(24));
+    assert_eq!(asked(&world.timer()), conns[1..3], "late, but no suspension");
 }

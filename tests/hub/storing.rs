@@ -1,7 +1,9 @@
 //! What can be stored and read back.
 
 use heartline::heartbeat::HeartbeatMode;
-use heartline::hub::{Action, Admission, Config, Denial, Hub, Input, Origins, SecondLogin, Settings};
+use heartline::hub::{
+    Action, Admission, Cause, Config, Denial, Event, Hub, Input, LoginRefusal, Origins, SecondLogin, Settings,
+};
 use heartline::{CloseCode, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,8 +26,9 @@ fn inputs_actions_and_counters_are_read_as_they_were_stored() {
     let settings = Settings { heartbeat, second_login: SecondLogin::Refuse, reply_gap: seconds(0), ..plain() };
     let mut hub: Hub<String, String> = Hub::new(Config::new(settings).expect("valid"), 7);
     let [ann, bob] = [(); 2].map(|()| hub.admit(Timestamp::ORIGIN, &REQUEST).expect("admitted").conn);
-    let login = |conn, user: &str| Input::Login { conn, user: user.into() };
-    let relay = |volatile| Input::Relay { conn: ann, to: "bob".into(), message: "hello".into(), volatile };
+    let login = |conn, user: &str| Input::Login { conn, user: user.into(), until: None };
+    let relay =
+        |volatile| Input::Relay { conn: ann, to: "bob".into(), message: "hello".into(), bytes: 1, volatile, tag: 0 };
     let mut stored = String::new();
     for input in [
         Input::Alive { conn: ann, bytes: 1 },
@@ -35,21 +38,26 @@ fn inputs_actions_and_counters_are_read_as_they_were_stored() {
         login(ann, "eve"),
         login(bob, "ann"),
         relay(false),
-        login(bob, "bob"),
+        Input::Login { conn: bob, user: "bob".into(), until: Some(Timestamp::after(seconds(30))) },
         relay(false),
         Input::Queued { conn: bob, bytes: 50 },
         relay(true),
         Input::Written { conn: bob, bytes: 1 },
         Input::Broadcast {
             from: Some(ann),
+            room: None,
             except: vec!["eve".into()],
             message: "news".into(),
             bytes: 4,
             volatile: false,
+            tag: 0,
         },
-        Input::UnknownEvent { conn: ann },
+        Input::UnknownMessage { conn: ann },
+        Input::Join { conn: ann, room: "btc".into() },
+        Input::Join { conn: ann, room: "".into() },
+        Input::Leave { conn: ann, room: "btc".into() },
         Input::Close { conn: ann, code: CloseCode::SUPERSEDED },
-        Input::Shutdown { within: seconds(0), spread: seconds(2) },
+        Input::Shutdown { within: seconds(0), pace: seconds(0), spread: seconds(2) },
         Input::Closed { conn: ann },
         Input::Timer,
     ] {
@@ -57,19 +65,29 @@ fn inputs_actions_and_counters_are_read_as_they_were_stored() {
         let actions: Vec<Action<_, _>> = hub.handle(Timestamp::ORIGIN, input).collect();
         stored.extend(actions.iter().map(there_and_back));
     }
-    for kind in ["Deliver", "Broadcast", "LoggedIn", "UnknownEvent", "Abort", "Ping", "Pong", "Close"] {
+    let kinds =
+        ["Deliver", "Broadcast", "LoggedIn", "Expiring", "UnknownMessage", "Abort", "Ping", "Pong", "Close", "Joined"];
+    for kind in kinds.into_iter().chain(["JoinRefused"]) {
         assert!(stored.contains(&format!("{{\"{kind}\":{{")), "no {kind}: {stored}");
     }
-    for kind in ["Routed", "Offline", "Dropped", "NotLoggedIn"] {
-        assert!(stored.contains(&format!("\"outcome\":{{\"{kind}\":")), "no {kind}: {stored}");
+    for kind in ["\"Routed\"", "{\"Broadcast\":", "{\"Offline\":", "{\"Dropped\":", "{\"NotLoggedIn\":"] {
+        assert!(stored.contains(&format!("\"outcome\":{kind}")), "no {kind}: {stored}");
     }
     for kind in ["UserOnline\"", "OtherUser\"", "Event\":{\"Online", "Event\":{\"Offline", "Event\":\"Drained"] {
         assert!(stored.contains(&format!("\"{kind}")), "no {kind}: {stored}");
     }
     there_and_back(&hub.stats());
-    for denial in [Denial::Origin, Denial::Protocol, Denial::Full, Denial::Anonymous, Denial::ShuttingDown] {
+    for denial in
+        [Denial::Origin, Denial::Protocol, Denial::TooManyConnections, Denial::Anonymous, Denial::ShuttingDown]
+    {
         there_and_back(&denial);
     }
+    there_and_back(&Denial::Source);
+    [LoginRefusal::Contested, LoginRefusal::Expired].iter().for_each(|reason| _ = there_and_back(reason));
+    there_and_back(&Action::<String, String>::Event(Event::Contested("ann".into())));
+    [Cause::Ended, Cause::Closed(CloseCode::TIMEOUT), Cause::Aborted]
+        .iter()
+        .for_each(|cause| _ = there_and_back(cause));
     let unknown = r#"{"Ping":{"conn":1,"byte":2}}"#;
     assert!(serde_json::from_str::<Input<String, String>>(unknown).is_err());
     assert!(serde_json::from_str::<Action<String, String>>(unknown).is_err());
@@ -90,7 +108,7 @@ fn a_config_is_read_if_it_is_valid_and_what_is_missing_is_the_default() {
     assert_eq!(serde_json::from_str::<Config>("{}").expect("the default"), Config::default());
     let error = serde_json::from_str::<Config>(r#"{"max_anonymous": 0}"#).expect_err("invalid");
     assert!(error.to_string().starts_with("max_anonymous is 0; allowed is 1 to 1048576"), "{error}");
-    for unreadable in [r#"{"superseded": 1006}"#, r#"{"max_conections": 5}"#] {
+    for unreadable in [r#"{"superseded_code": 1006}"#, r#"{"max_conections": 5}"#] {
         assert!(serde_json::from_str::<Settings>(unreadable).is_err(), "{unreadable}");
     }
 }

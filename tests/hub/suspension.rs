@@ -79,7 +79,7 @@ impl Clients {
         }
         let login = self.newcomer.take_if(|newcomer| *newcomer == conn);
         let acts = self.world.input(match login {
-            Some(conn) => Input::Login { conn, user: "newcomer" },
+            Some(conn) => Input::Login { conn, user: "newcomer", until: None },
             None => Input::Alive { conn, bytes: 0 },
         });
         self.carry_out(acts);
@@ -130,7 +130,7 @@ fn after_a_suspension_the_pings_are_spread_over_an_interval_and_the_silent_are_f
         world.run(seconds(20));
         world.sleep(seconds(3600));
         assert_eq!(world.timer(), [Ping(ann)]);
-        assert_eq!((world.hub.stats().slept, world.hub.stats().closed_silent), (1, 0));
+        assert_eq!((world.hub.stats().suspensions, world.hub.stats().closed_silent), (1, 0));
         let mut expected = Vec::new();
         for (nth, (conn, user)) in [(ann, "ann"), (bob, "bob"), (cid, "cid"), (dan, "dan")].into_iter().enumerate() {
             let ping = seconds(3620 + 5 * nth as u64);
@@ -154,7 +154,7 @@ fn whoever_spoke_during_the_latest_interval_keeps_its_turn() {
     world.run(seconds(2));
     world.alive(bob);
     world.sleep(seconds(6));
-    assert_eq!((world.timer(), world.hub.stats().slept), (vec![], 1));
+    assert_eq!((world.timer(), world.hub.stats().suspensions), (vec![], 1));
     assert_eq!(world.run(seconds(14)), [(seconds(20), Ping(ann)), (seconds(22), Ping(bob))]);
 }
 
@@ -172,9 +172,9 @@ fn a_suspension_is_found_by_the_first_call_of_any_kind_and_once() {
         world.run(seconds(1));
         world.sleep(seconds(30));
         call(&mut world, ann);
-        assert_eq!(world.hub.stats().slept, 1);
+        assert_eq!(world.hub.stats().suspensions, 1);
         call(&mut world, ann);
-        assert_eq!((world.timer(), world.hub.stats().slept, world.hub.stats().closed_silent), (vec![], 1, 0));
+        assert_eq!((world.timer(), world.hub.stats().suspensions, world.hub.stats().closed_silent), (vec![], 1, 0));
     }
 }
 
@@ -190,10 +190,10 @@ fn a_hub_that_watches_somebody_asks_for_its_timer_twice_per_tolerance() {
     assert_eq!(world.deadline(), Some(seconds(110)), "without a heartbeat only the time to log in, which is over");
     let (mut world, [_ann]) = World::with(settings(LISTEN), ["ann"]);
     world.sleep(seconds(5));
-    assert_eq!((world.timer(), world.hub.stats().slept), (vec![], 0));
+    assert_eq!((world.timer(), world.hub.stats().suspensions), (vec![], 0));
     assert_eq!(world.deadline(), Some(seconds(5) + seconds(5) / 2));
     world.sleep(seconds(5) + NANOSECOND);
-    assert_eq!((world.timer(), world.hub.stats().slept), (vec![], 1));
+    assert_eq!((world.timer(), world.hub.stats().suspensions), (vec![], 1));
 }
 
 /// [U13]

@@ -13,7 +13,7 @@ pub type Input = hub::Input<Name, Name>;
 pub type Act = reference::Act<Name, Name>;
 
 pub const NANOSECOND: Duration = Duration::from_nanos(1);
-pub const REQUEST: Request<'_> = Request { origin: None, host: "example.org", protocols: &[] };
+pub const REQUEST: Request<'_> = Request { origin: None, host: "example.org", protocols: &[], source: None };
 
 pub const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -28,7 +28,7 @@ pub fn heartbeat(mode: HeartbeatMode) -> HeartbeatConfig {
     HeartbeatConfig { mode, slow_after: None, late_tolerance: seconds(4 * 3600) }
 }
 
-/// Round numbers: no limits but the budget, no heartbeat, 10 s to log in, volatile up to 10 bytes of 100, everything else as by default.
+/// Round numbers: no limits but the budget, no heartbeat, 10 s to log in, volatile up to 10 bytes of 100 and 20 more for replies, everything else as by default.
 pub fn plain() -> Settings {
     Settings {
         admission: Admission { origins: Origins::Any, ..Admission::default() },
@@ -37,6 +37,7 @@ pub fn plain() -> Settings {
         messages: None,
         bytes: None,
         budget: 100,
+        reserve: 20,
         volatile_above: 10,
         ..Settings::default()
     }
@@ -134,28 +135,43 @@ macro_rules! inputs {
 inputs! {
     alive(conn: ConnId) => Input::Alive { conn, bytes: 0 };
     frame(conn: ConnId, bytes: u32) => Input::Alive { conn, bytes };
-    login(conn: ConnId, user: Name) => Input::Login { conn, user };
-    relay(conn: ConnId, to: Name, message: Name) => Input::Relay { conn, to, message, volatile: false };
-    volatile(conn: ConnId, to: Name, message: Name) => Input::Relay { conn, to, message, volatile: true };
+    login(conn: ConnId, user: Name) => Input::Login { conn, user, until: None };
+    relay(conn: ConnId, to: Name, message: Name) => Input::Relay { conn, to, message, bytes: 1, volatile: false, tag: 0 };
+    volatile(conn: ConnId, to: Name, message: Name) => Input::Relay { conn, to, message, bytes: 1, volatile: true, tag: 0 };
     broadcast(from: Option<ConnId>, except: &[Name], message: Name) =>
-        Input::Broadcast { from, except: except.to_vec(), message, bytes: 1, volatile: false };
-    unknown(conn: ConnId) => Input::UnknownEvent { conn };
+        Input::Broadcast { from, room: None, except: except.to_vec(), message, bytes: 1, volatile: false , tag: 0};
+    join(conn: ConnId, room: Name) => Input::Join { conn, room: room.into() };
+    leave(conn: ConnId, room: Name) => Input::Leave { conn, room: room.into() };
+    say(from: Option<ConnId>, room: Name, message: Name) =>
+        Input::Broadcast { from, room: Some(room.into()), except: vec![], message, bytes: 1, volatile: false, tag: 0 };
+    unknown(conn: ConnId) => Input::UnknownMessage { conn };
     queued(conn: ConnId, bytes: u32) => Input::Queued { conn, bytes };
     written(conn: ConnId, bytes: u32) => Input::Written { conn, bytes };
     close(conn: ConnId) => Input::Close { conn, code: code(4000) };
     closed(conn: ConnId) => Input::Closed { conn };
     timer() => Input::Timer;
-    shut_down(within: Duration, spread: Duration) => Input::Shutdown { within, spread };
+    shut_down(within: Duration, spread: Duration) => Input::Shutdown { within, pace: Duration::ZERO, spread };
+    shut_down_slowly(within: Duration, pace: Duration, spread: Duration) => Input::Shutdown { within, pace, spread };
 }
 
 /// One frame of each kind.
-pub fn frames(conn: ConnId) -> [Input; 6] {
+pub fn frames(conn: ConnId) -> [Input; 8] {
     [
         Input::Alive { conn, bytes: 0 },
         Input::Ping { conn },
-        Input::Login { conn, user: "ann" },
-        Input::Relay { conn, to: "bob", message: "hello", volatile: false },
-        Input::Broadcast { from: Some(conn), except: Vec::new(), message: "hello", bytes: 5, volatile: false },
-        Input::UnknownEvent { conn },
+        Input::Login { conn, user: "ann", until: None },
+        Input::Relay { conn, to: "bob", message: "hello", bytes: 1, volatile: false, tag: 0 },
+        Input::Broadcast {
+            from: Some(conn),
+            room: None,
+            except: Vec::new(),
+            message: "hello",
+            bytes: 5,
+            volatile: false,
+            tag: 0,
+        },
+        Input::UnknownMessage { conn },
+        Input::Join { conn, room: "btc".into() },
+        Input::Leave { conn, room: "btc".into() },
     ]
 }

@@ -4,6 +4,10 @@
 mod authority;
 pub mod cases;
 pub mod conformance;
+#[cfg(unix)]
+pub mod install;
+#[cfg(unix)]
+pub mod process;
 pub mod real;
 pub mod server;
 #[cfg(unix)]

@@ -1,151 +1,125 @@
-//! A server on a [`Hub`](heartline::hub::Hub), to be started by a program or by a test.
+//! A chat server on heartline-axum, to be run by a program or by a test, and to be copied.
 
-mod connection;
+mod chat;
 mod events;
-mod http;
-mod hub_task;
-mod reports;
+mod tokens;
+mod web;
 
-use std::io;
+use std::error::Error;
+use std::future::{IntoFuture as _, pending};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use heartline::hub::{Config, Settings, Stats};
+use axum::Router;
+use heartline_axum::heartline::hub::Settings;
+use heartline_axum::serve::{Limits, Serve, Unfinished};
+use heartline_axum::{Hosts, Origins, Proxies, Server, serve};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::select;
-use tokio::sync::mpsc::{Receiver, channel};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
 
-use self::connection::{Shared, serve};
-use self::hub_task::HubTask;
-use self::reports::{REPORTS, Report};
+pub use events::{Chat, Event, Request, SendError};
+pub use tokens::{ShortSecret, Tokens};
 
 /// Everything that can be set.
-#[derive(Clone, Debug)]
 pub struct Options {
-    /// Port 0 takes a free one.
+    /// Where clients come in. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Who users are.
+    pub tokens: Tokens,
+    /// Whether everybody gets the page, and a token for any name. On loopback only.
+    pub demo: bool,
+    /// The names of the server; none for those of loopback if it listens there, and for any if not.
+    pub hosts: Vec<String>,
+    /// The pages that may connect.
+    pub origins: Origins,
+    /// The proxies that clients come through.
+    pub proxies: Proxies,
+    /// What the hub allows.
     pub hub: Settings,
-    /// The longest message, and the longest frame.
-    pub max_message: usize,
-    /// How long a request may take to come in and be answered.
-    pub request_timeout: Duration,
-    /// Whether `POST /pause` and `POST /resume` work.
-    pub admin: bool,
-    /// How long a stop may take.
-    pub within: Duration,
-    /// Over which time clients are asked to come back after a stop.
-    pub spread: Duration,
-    /// Decides who is asked to come back when.
-    pub seed: u64,
+    /// What sockets and requests may take.
+    pub http: Limits,
+    /// Where `/metrics` is served, and from what; not where clients come in.
+    pub metrics: Option<(SocketAddr, PrometheusHandle)>,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            hub: Settings::default(),
-            max_message: 64 * 1024,
-            request_timeout: Duration::from_secs(5),
-            admin: false,
-            within: Duration::from_secs(5),
-            spread: Duration::from_secs(10),
-            seed: 0,
-        }
-    }
-}
-
-/// A running server. Dropped, it is gone at once, as in a crash.
-pub struct Server {
+/// A server that listens, and answers when it is [run](Self::run).
+pub struct Bound {
+    /// Where clients come in.
     pub address: SocketAddr,
-    options: Options,
-    shared: Arc<Shared>,
-    task: JoinHandle<Stats>,
+    /// Where `/metrics` is.
+    pub metrics: Option<SocketAddr>,
+    /// Who is connected.
+    pub server: Server<Chat>,
+    public: Serve,
+    internal: Option<Serve>,
 }
 
-/// Starts a server.
-///
-/// # Errors
-/// The address cannot be had, or the hub's settings are not valid.
-pub async fn start(options: Options) -> io::Result<Server> {
-    let config = Config::new(options.hub.clone()).map_err(|error| io::Error::other(error.to_string()))?;
-    let listener = TcpListener::bind(options.listen).await?;
-    let address = listener.local_addr()?;
-    let (reports, inbox) = channel(REPORTS);
-    let shared = Arc::new(Shared {
-        reports,
-        paused: watch::Sender::new(false),
-        requests: Semaphore::new(config.max_anonymous as usize),
-        request_timeout: options.request_timeout,
-        linger: config.close_timeout,
-        max_message: options.max_message,
-        admin: options.admin,
-    });
-    let hub = HubTask::new(config, options.seed);
-    let task = tokio::spawn(run(listener, hub, inbox, shared.clone()));
-    Ok(Server { address, options, shared, task })
-}
-
-/// Accepts until the hub has drained, then waits for what is still being written.
-async fn run(listener: TcpListener, hub: HubTask, inbox: Receiver<Report>, shared: Arc<Shared>) -> Stats {
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async { Some(hub.run(inbox).await) });
-    let stats = loop {
-        select! {
-            accepted = listener.accept() => match accepted {
-                Ok((tcp, _)) => {
-                    let connection = serve(tcp, shared.clone());
-                    tasks.spawn(async { connection.await; None });
-                }
-                // Out of file descriptors, say.
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            },
-            Some(done) = tasks.join_next() => if let Ok(Some(stats)) = done {
-                break stats;
-            },
+impl Options {
+    /// The demo on a free port of loopback, without metrics.
+    pub fn demo(tokens: Tokens) -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 0).into(),
+            tokens,
+            demo: true,
+            hosts: Vec::new(),
+            origins: Origins::same(),
+            proxies: Proxies::none(),
+            hub: Settings::default(),
+            http: Limits::default(),
+            metrics: None,
         }
-    };
-    drop(listener);
-    while tasks.join_next().await.is_some() {}
-    stats
-}
-
-impl Server {
-    /// From now on nothing is read and nothing written: the network is bad.
-    pub fn pause(&self) {
-        self.shared.paused.send_replace(true);
     }
 
-    pub fn resume(&self) {
-        self.shared.paused.send_replace(false);
-    }
-
-    pub fn is_paused(&self) -> bool {
-        *self.shared.paused.borrow()
-    }
-
-    /// Asks everybody to come back later, and takes nobody new.
-    pub async fn stop(&self) {
-        let Options { within, spread, .. } = self.options;
-        _ = self.shared.reports.send(Report::Stop { within, spread }).await;
-    }
-
-    /// Gone at once; its address is free again.
-    pub async fn crash(mut self) {
-        self.task.abort();
-        _ = (&mut self.task).await;
-    }
-
-    /// Waits until a stop is through.
-    pub async fn finished(&mut self) -> Stats {
-        (&mut self.task).await.unwrap_or_default()
+    fn served(&self, address: SocketAddr) -> Result<Hosts, impl Error + use<>> {
+        let own = [address.to_string(), format!("localhost:{}", address.port())];
+        match &self.hosts[..] {
+            [] if address.ip().is_loopback() => Hosts::list(own),
+            [] => Ok(Hosts::any()),
+            hosts => Hosts::list(hosts),
+        }
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
+impl Bound {
+    /// Listens.
+    ///
+    /// # Errors
+    /// An address cannot be had, a setting is not valid, or the demo is not on loopback.
+    pub async fn new(options: Options) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        if options.demo && !options.listen.ip().is_loopback() {
+            return Err("the demo gives anybody any name: it is for loopback only".into());
+        }
+        let listener = TcpListener::bind(options.listen).await?;
+        let address = listener.local_addr()?;
+        let hosts = options.served(address)?;
+        let tokens = Arc::new(options.tokens);
+        let server = chat::server(tokens.clone(), options.hub, options.origins)?;
+        let demo = if options.demo { web::demo(tokens) } else { Router::new() };
+        let app = demo.route("/ws", server.route());
+        let public = serve(listener, app).limits(options.http)?.proxies(options.proxies).hosts(hosts);
+        let (mut metrics, mut internal) = (None, None);
+        if let Some((listen, recorder)) = options.metrics {
+            let listener = TcpListener::bind(listen).await?;
+            metrics = Some(listener.local_addr()?);
+            internal = Some(serve(listener, web::metrics(recorder)));
+        }
+        Ok(Self { address, metrics, public: public.websockets(&server), internal, server })
+    }
+
+    /// Serves until `stop`, and then until every connection has been asked to come back later, and is closed.
+    ///
+    /// # Errors
+    /// That took too long.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Unfinished> {
+        let internal = async {
+            match self.internal {
+                Some(internal) => internal.into_future().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            ended = self.public.shutdown(stop).into_future() => ended,
+            ended = internal => ended,
+        }
     }
 }

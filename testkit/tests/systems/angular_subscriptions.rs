@@ -13,7 +13,6 @@ const SECOND: &str = r#"{"type":"sub","service":"业务2"}"#;
 /// The server: pushes what a service has on the connections that subscribed to it.
 #[derive(Default)]
 pub struct Services {
-    subscribed: BTreeMap<String, Vec<ConnId>>,
     ignores_hearts: bool,
     /// The code with which subscriptions are refused.
     refuses: Option<u16>,
@@ -30,23 +29,17 @@ impl Protocol for Services {
             (Some("sub"), _) if self.refuses.is_some() => {
                 server.send(conn, json!({"type": "refused", "code": self.refuses}).to_string());
             }
-            (Some("sub"), Some(service)) => self.subscribed.entry(service.into()).or_default().push(conn),
+            (Some("sub"), Some(service)) => server.subscribe(conn, service),
             (Some("HEART_BEAT"), _) if !self.ignores_hearts => server.input(hub::Input::Ping { conn }),
             (Some("HEART_BEAT"), _) => server.input(hub::Input::Alive { conn, bytes: 0 }),
-            _ => server.input(hub::Input::UnknownEvent { conn }),
+            _ => server.input(hub::Input::UnknownMessage { conn }),
         }
-    }
-
-    fn closed(&mut self, _server: &mut Connections, conn: ConnId) {
-        self.subscribed.values_mut().for_each(|conns| conns.retain(|known| *known != conn));
     }
 }
 
 impl Services {
     fn publish(&self, server: &mut Connections, service: &str, data: &str) {
-        for conn in self.subscribed.get(service).into_iter().flatten() {
-            server.send(*conn, json!({"service": service, "data": data}).to_string());
-        }
+        server.publish(service, json!({"service": service, "data": data}).to_string());
     }
 }
 

@@ -101,6 +101,18 @@ impl Connections {
         }
     }
 
+    /// From now on the connection gets what is published in this feed, which is a room of the hub.
+    pub fn subscribe(&mut self, conn: ConnId, feed: &str) {
+        self.input(Input::Join { conn, room: feed.into() });
+    }
+
+    /// To everybody who subscribed to this feed.
+    pub fn publish(&mut self, feed: &str, message: impl Into<String>) {
+        let (room, message) = (Some(feed.into()), message.into());
+        let bytes = message.len() as u32;
+        self.input(Input::Broadcast { from: None, room, except: vec![], message, bytes, volatile: true, tag: 0 });
+    }
+
     /// The connections of everybody online.
     pub fn online(&self) -> Vec<ConnId> {
         self.hub.online().map(|(_, conn)| conn).collect()
@@ -145,7 +157,8 @@ impl<P: Protocol> HubServer<P> {
     ) -> Result<(ConnId, Option<String>), (u16, Option<Duration>)> {
         self.protocol.check(request).map_err(|status| (status, None))?;
         let protocols: Vec<&str> = request.protocols.iter().map(String::as_str).collect();
-        let upgrade = Upgrade { origin: request.origin.as_deref(), host: &request.host, protocols: &protocols };
+        let upgrade =
+            Upgrade { origin: request.origin.as_deref(), host: &request.host, protocols: &protocols, source: None };
         let admitted = self.connections.hub.admit(now, &upgrade);
         let admitted = admitted.map_err(|denied: Denied| (denied.status(), denied.retry_after))?;
         Ok((admitted.conn, admitted.protocol.map(str::to_string)))
@@ -154,7 +167,7 @@ impl<P: Protocol> HubServer<P> {
     pub fn opened(&mut self, now: Timestamp, conn: ConnId, request: &Request) {
         self.act(now, |protocol, server| {
             if let Some(user) = protocol.user(conn, request) {
-                server.input(Input::Login { conn, user });
+                server.input(Input::Login { conn, user, until: None });
             }
             protocol.opened(server, conn, request);
         });

@@ -1,5 +1,5 @@
-//! The Java server (003): managers who look at the screens of devices. Two registries by user id, events relayed from
-//! one to the other under the registered name.
+//! The Java server (003): managers who look at the screens of devices. Two registries by user id, each with a count,
+//! and events relayed from one to the other under the registered name.
 
 use heartline::CloseCode;
 use heartline::hub::Action;
@@ -23,12 +23,24 @@ fn name_of(user: &str) -> &str {
 pub struct Screens {
     answers_hearts: bool,
     events: Vec<hub::Event<String>>,
+    errors: Vec<String>,
 }
 
 impl Screens {
     pub fn server(answers_hearts: bool) -> HubServer<Self> {
-        let settings = hub::Settings { heartbeat: listen(seconds(15)), ..Default::default() };
-        HubServer::new(settings, Self { answers_hearts, events: Vec::new() }).answering(HEART)
+        let settings =
+            hub::Settings { heartbeat: listen(seconds(15)), reply_gap: Duration::ZERO, ..Default::default() };
+        HubServer::new(settings, Self { answers_hearts, events: Vec::new(), errors: Vec::new() }).answering(HEART)
+    }
+
+    /// Who came and went, as a log says it.
+    fn events(&self) -> Vec<String> {
+        self.events.iter().map(ToString::to_string).collect()
+    }
+
+    /// What went wrong, as a log says it.
+    fn errors(&self) -> &[String] {
+        &self.errors
     }
 }
 
@@ -44,18 +56,21 @@ impl Protocol for Screens {
     }
 
     fn text(&mut self, server: &mut Connections, conn: ConnId, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
         let json = parse(text);
-        server.input(match (json["event"].as_str(), json["to_user"].as_str()) {
-            (Some("heart"), _) if self.answers_hearts => hub::Input::Ping { conn },
-            (Some("heart"), _) => hub::Input::Alive { conn, bytes: 0 },
-            (Some(event @ ("open_screen" | "stop_screen" | "screen")), Some(to)) => {
-                // To the other registry.
-                let from_device = server.hub.user_of(conn).is_some_and(|user| user.starts_with("device/"));
-                let to = format!("{}/{to}", if from_device { "manager" } else { "device" });
-                hub::Input::Relay { conn, to, message: event.into(), volatile: false }
+        match json["event"].as_str() {
+            Some("heart") if self.answers_hearts => server.input(hub::Input::Ping { conn }),
+            Some("heart") => {}
+            Some(event @ ("open_screen" | "stop_screen")) => {
+                let to = to_the_other_registry(server, conn, json["to_user"].as_str().unwrap_or_default());
+                let (message, bytes) = (event.into(), 1);
+                server.input(hub::Input::Relay { conn, to, message, bytes, volatile: false, tag: 0 });
             }
-            _ => hub::Input::UnknownEvent { conn },
-        });
+            Some(_) => server.input(hub::Input::UnknownMessage { conn }),
+            None => self.errors.push(format!("no event in {text}")),
+        }
     }
 
     fn act(&mut self, server: &mut Connections, action: Action<String, String>) {
@@ -64,17 +79,23 @@ impl Protocol for Screens {
             Action::Deliver { conn, from, message, .. } => {
                 (conn, json!({"event": message, "fromUser": name_of(&from)}))
             }
-            Action::UnknownEvent { conn, .. } => {
+            Action::UnknownMessage { conn, .. } => {
                 (conn, json!({"fromuserId": "system", "event": "heart", "msg": "event无法处理"}))
             }
-            Action::Outcome { conn, to: Some(to), outcome: hub::Outcome::Offline(message), .. } => {
-                (conn, json!({"event": "offline", "to_user": name_of(&to), "of": message}))
+            // The sender is told nothing.
+            Action::Outcome { to: Some(to), outcome: hub::Outcome::Offline(_), .. } => {
+                return self.errors.push(format!("{to} is not online"));
             }
             Action::Event(event) => return self.events.push(event),
             _ => return,
         };
         server.send(conn, reply.to_string());
     }
+}
+
+fn to_the_other_registry(server: &Connections, conn: ConnId, name: &str) -> String {
+    let from_device = server.hub.user_of(conn).is_some_and(|user| user.starts_with("device/"));
+    format!("{}/{name}", if from_device { "manager" } else { "device" })
 }
 
 /// A page of the module, of a manager or a device. It is ready when the server sent `open`. (The answer to an unknown
@@ -123,8 +144,15 @@ fn news(system: &System<Screens>, client: usize) -> Vec<String> {
     system.got(client).into_iter().filter(|text| !text.contains(r#""open""#)).collect()
 }
 
-fn counts(system: &System<Screens>) -> (usize, usize) {
-    (system.hub().connections(), system.hub().online().len())
+/// How many managers and devices are online.
+fn online(system: &System<Screens>) -> [usize; 2] {
+    let hub = system.hub();
+    ["manager/", "device/"].map(|registry| hub.online().filter(|(user, _)| user.starts_with(registry)).count())
+}
+
+/// How many connections there are, and who is online by registry.
+fn counts(system: &System<Screens>) -> (usize, [usize; 2]) {
+    (system.hub().connections(), online(system))
 }
 
 /// [U3] [U4]
@@ -132,11 +160,13 @@ fn counts(system: &System<Screens>) -> (usize, usize) {
 fn a_login_is_greeted_and_counted_in_its_own_registry() {
     let mut system = system(["manager/ann", "manager/bob", "device/ann"]);
     assert_eq!(system.got(0), [r#"{"event":"open","msg":"ok"}"#]);
-    let online: Vec<_> = system.hub().online().map(|(user, _)| user.clone()).collect();
-    assert_eq!(online, ["device/ann", "manager/ann", "manager/bob"]);
+    assert_eq!(counts(&system), (3, [2, 1]));
     system.leave(1);
     system.run(seconds(1));
-    assert_eq!(counts(&system), (2, 2));
+    assert_eq!(counts(&system), (2, [1, 1]));
+    system.leave(2);
+    system.run(seconds(1));
+    assert_eq!(counts(&system), (1, [1, 0]));
 }
 
 /// [U10] [R4]
@@ -144,7 +174,7 @@ fn a_login_is_greeted_and_counted_in_its_own_registry() {
 fn a_page_that_names_no_user_is_turned_away_for_good() {
     let mut system = system(["manager/"]);
     system.run(seconds(60));
-    assert_eq!((counts(&system), system.dials(0).len()), ((0, 0), 1));
+    assert_eq!((counts(&system), system.dials(0).len()), ((0, [0, 0]), 1));
     assert_eq!(system.cause(0), Cause::Stopped(Loss::Close(4400)));
 }
 
@@ -155,10 +185,10 @@ fn a_screen_is_opened_and_stopped_in_order_and_under_the_registered_name() {
     system.send(0, event("open_screen", "phone"));
     let forged = json!({"event": "stop_screen", "to_user": "phone", "fromUser": "the boss"});
     system.send(0, at_most_once(forged.to_string()));
-    system.send(1, event("screen", "ann"));
+    system.send(1, event("stop_screen", "ann"));
     system.run(seconds(1));
     assert_eq!(news(&system, 1), [relayed("open_screen", "ann"), relayed("stop_screen", "ann")]);
-    assert_eq!(news(&system, 0), [relayed("screen", "phone")]);
+    assert_eq!(news(&system, 0), [relayed("stop_screen", "phone")]);
     assert_eq!(news(&system, 2), [""; 0]);
 }
 
@@ -171,18 +201,36 @@ fn one_name_in_both_registries_is_two_users() {
     assert_eq!([news(&system, 0), news(&system, 1)], [vec![], vec![relayed("open_screen", "ann")]]);
 }
 
-/// [U6] [U10]
+/// [U10]
 #[test]
-fn an_unknown_event_and_a_user_who_is_not_there_are_reported_to_the_sender_and_a_heart_is_not() {
+fn every_unknown_event_is_answered_and_a_heart_and_a_blank_text_are_not() {
     let mut system = system(["manager/ann"]);
-    system.send(0, at_most_once("no JSON"));
-    system.send(0, at_most_once(r#"{"event":"dance"}"#));
+    for event in ["dance", "screen", ""] {
+        system.send(0, at_most_once(" \t\n"));
+        system.send(0, at_most_once(json!({"event": event, "to_user": "phone"}).to_string()));
+    }
     system.run(seconds(30));
+    assert_eq!(news(&system, 0), [r#"{"event":"heart","fromuserId":"system","msg":"event无法处理"}"#; 3]);
+    assert_eq!(system.server().protocol.errors(), [""; 0]);
+    assert_eq!((system.state(0), system.dials(0).len()), (State::Open, 1));
+}
+
+/// [U6] [C7]
+#[test]
+fn a_user_who_is_not_there_and_a_text_without_an_event_are_logged_and_the_sender_hears_nothing() {
+    let mut system = system(["manager/ann"]);
+    for text in ["no JSON", r#"{"to_user":"phone"}"#, r#"{"event":"stop_screen"}"#] {
+        system.send(0, at_most_once(text));
+    }
     system.send(0, event("open_screen", "phone"));
-    system.run(seconds(1));
-    let unknown = r#"{"event":"heart","fromuserId":"system","msg":"event无法处理"}"#;
-    assert_eq!(news(&system, 0), [unknown, r#"{"event":"offline","of":"open_screen","to_user":"phone"}"#]);
-    assert_eq!(system.hub().stats().unanswered, 1, "one reply a second");
+    // Of the other registry only.
+    system.send(0, event("open_screen", "ann"));
+    system.run(seconds(30));
+    let senseless = ["no event in no JSON", r#"no event in {"to_user":"phone"}"#];
+    let offline = ["device/ is not online", "device/phone is not online", "device/ann is not online"];
+    assert_eq!(system.server().protocol.errors(), [&senseless[..], &offline].concat());
+    assert_eq!(news(&system, 0), [""; 0]);
+    assert_eq!((system.state(0), system.dials(0).len()), (State::Open, 1));
 }
 
 /// In the document the close of the old connection takes the new one out of the registry, and the count down with it.
@@ -198,14 +246,17 @@ fn the_late_close_of_a_replaced_connection_is_harmless() {
     let old = system.session(1).conn().expect("a connection");
     system.input(1, Input::closed(old, Loss::Close(1006)));
     system.run(seconds(4));
-    assert_eq!(counts(&system), (3, 2), "the old one is being closed");
+    assert_eq!(counts(&system), (3, [1, 1]), "the old one is being closed");
     system.run(seconds(30));
-    assert_eq!(counts(&system), (2, 2), "and gone");
+    assert_eq!(counts(&system), (2, [1, 1]), "and gone");
     system.send(0, event("open_screen", "phone"));
     system.run(seconds(1));
     assert_eq!(news(&system, 1), [relayed("open_screen", "ann")]);
-    let online = ["manager/ann", "device/phone"].map(|user| hub::Event::Online(user.into()));
-    assert_eq!(system.server().protocol.events, online, "the phone never was offline");
+    assert_eq!(
+        system.server().protocol.events(),
+        ["manager/ann is online", "device/phone is online"],
+        "the phone never was offline"
+    );
 }
 
 /// [U4] [U5] [R4]
@@ -216,10 +267,10 @@ fn a_second_tab_takes_over_and_the_first_does_not_take_it_back() {
     system.run(seconds(600));
     assert_eq!([system.state(0), system.state(second)], [State::Idle, State::Open]);
     assert_eq!(system.cause(0), Cause::Stopped(Loss::Close(4409)));
-    assert_eq!(([0, 1, 2].map(|client| system.dials(client).len()), counts(&system)), ([1, 1, 1], (2, 2)));
-    system.send(1, event("screen", "ann"));
+    assert_eq!(([0, 1, 2].map(|client| system.dials(client).len()), counts(&system)), ([1, 1, 1], (2, [1, 1])));
+    system.send(1, event("stop_screen", "ann"));
     system.run(seconds(1));
-    assert_eq!([news(&system, 0), news(&system, second)], [vec![], vec![relayed("screen", "phone")]]);
+    assert_eq!([news(&system, 0), news(&system, second)], [vec![], vec![relayed("stop_screen", "phone")]]);
 }
 
 /// [U8] [U10]
@@ -228,11 +279,11 @@ fn a_device_whose_network_is_gone_goes_offline_and_comes_online_again() {
     let mut system = system(["device/phone"]);
     system.partition(0);
     system.run(seconds(30));
-    assert_eq!(counts(&system), (0, 0));
+    assert_eq!(counts(&system), (0, [0, 0]));
     system.heal(0);
     let conn = system.session(0).conn().expect("it expects no answer and has not noticed");
     system.input(0, Input::closed(conn, Loss::Close(1006)));
     system.run(seconds(10));
-    let (online, offline) = (hub::Event::Online("device/phone".into()), hub::Event::Offline("device/phone".into()));
-    assert_eq!(system.server().protocol.events, [online.clone(), offline, online]);
+    let (online, offline) = ("device/phone is online", "device/phone is offline: closed with 3008");
+    assert_eq!(system.server().protocol.events(), [online, offline, online]);
 }

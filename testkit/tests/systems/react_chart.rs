@@ -13,8 +13,6 @@ pub struct Charts {
     last_token: u32,
     /// Only what the client sends counts against the two minutes.
     strict: bool,
-    /// The project that was asked for on each connection.
-    projects: BTreeMap<ConnId, u64>,
 }
 
 impl Protocol for Charts {
@@ -31,25 +29,25 @@ impl Protocol for Charts {
 
     fn text(&mut self, server: &mut Connections, conn: ConnId, text: &str) {
         match parse(text)["projectId"].as_u64() {
-            Some(project) => drop(self.projects.insert(conn, project)),
+            Some(project) => server.subscribe(conn, &feed(project)),
             None if text == HEART => server.input(hub::Input::Ping { conn }),
-            None => server.input(hub::Input::UnknownEvent { conn }),
+            None => server.input(hub::Input::UnknownMessage { conn }),
         }
     }
+}
 
-    fn closed(&mut self, _server: &mut Connections, conn: ConnId) {
-        self.projects.remove(&conn);
-    }
+/// The points of a project.
+fn feed(project: u64) -> String {
+    format!("project {project}")
 }
 
 impl Charts {
     fn publish(&self, server: &mut Connections, project: u64, point: &str) {
-        for conn in self.projects.iter().filter(|(_, asked)| **asked == project).map(|(conn, _)| *conn) {
-            server.send(conn, point);
-            // Idle is a connection without traffic either way.
-            if !self.strict {
-                server.input(hub::Input::Alive { conn, bytes: 0 });
-            }
+        server.publish(&feed(project), point);
+        // Idle is a connection without traffic either way.
+        if !self.strict {
+            let members: Vec<_> = server.hub.members(feed(project).as_bytes(), None).map(|(conn, _)| conn).collect();
+            members.into_iter().for_each(|conn| server.input(hub::Input::Alive { conn, bytes: 0 }));
         }
     }
 }

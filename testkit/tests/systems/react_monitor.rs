@@ -4,6 +4,7 @@
 use crate::prelude::*;
 
 const POINTS: usize = 300;
+const FEED: &str = "monitorCPU";
 
 /// A year, and a value.
 type Point = (u64, u64);
@@ -17,6 +18,7 @@ impl Protocol for Monitor {
 
     fn text(&mut self, server: &mut Connections, conn: ConnId, _text: &str) {
         server.send(conn, "welcome to the monitor");
+        server.subscribe(conn, FEED);
     }
 }
 
@@ -44,14 +46,12 @@ fn page(chart: Arc<Mutex<VecDeque<Point>>>) -> Page {
 fn measure(system: &mut System<Monitor>, points: std::ops::Range<u64>) {
     for value in points {
         let message = format!(r#"{{"monitorCPU":[[{},{value}]]}}"#, 2000 + value);
-        system.act(|_, server| {
-            server.input(hub::Input::Broadcast { from: None, except: Vec::new(), message, bytes: 0, volatile: true });
-        });
+        system.act(|_, server| server.publish(FEED, message));
         system.run(seconds(1));
     }
 }
 
-/// [C7] [U7] [P7]
+/// [C7] [U19] [P7]
 #[test]
 fn the_chart_keeps_the_last_three_hundred_points_and_its_connection() {
     let chart = Arc::new(Mutex::new(VecDeque::new()));

@@ -49,20 +49,22 @@ impl Protocol for Board {
                 let message = packet("drawn", &data);
                 server.input(hub::Input::Broadcast {
                     from: None,
+                    room: None,
                     except: Vec::new(),
                     message,
                     bytes: 0,
                     volatile: false,
+                    tag: 0,
                 });
             }
             Some((name, data)) if name == "ask" => server.send(conn, packet("answer", &data)),
-            _ => server.input(hub::Input::UnknownEvent { conn }),
+            _ => server.input(hub::Input::UnknownMessage { conn }),
         }
     }
 
     fn act(&mut self, server: &mut Connections, action: Action<String, String>) {
         match action {
-            Action::UnknownEvent { conn, .. } => server.send(conn, packet("error", &json!("no such event"))),
+            Action::UnknownMessage { conn, .. } => server.send(conn, packet("error", &json!("no such event"))),
             Action::Broadcast { conns, message, .. } => conns.iter().for_each(|conn| server.send(*conn, &message)),
             _ => {}
         }

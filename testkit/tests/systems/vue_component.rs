@@ -13,13 +13,13 @@ impl Protocol for Backend {
     fn text(&mut self, server: &mut Connections, conn: ConnId, text: &str) {
         let json = parse(text);
         if let Some(id) = json["id"].as_str() {
-            server.input(hub::Input::Login { conn, user: id.into() });
+            server.input(hub::Input::Login { conn, user: id.into(), until: None });
         } else if json["heart"] == 1 {
             server.input(hub::Input::Ping { conn });
         } else if let Some(number) = json["number"].as_u64() {
             server.send(conn, format!(r#"{{"ack":{number}}}"#));
         } else {
-            server.input(hub::Input::UnknownEvent { conn });
+            server.input(hub::Input::UnknownMessage { conn });
         }
     }
 }
@@ -60,10 +60,31 @@ fn it_identifies_itself_and_then_sends_a_heart_for_each_minute_without_data() {
     let mut system = opened::<Vue>();
     system.run(seconds(129));
     system.act(|protocol, server| Vue::push(protocol, server, r#"{"value":7}"#));
+    system.run(seconds(90));
+    // In the document this one throws before the heart is put off.
+    system.act(|protocol, server| Vue::push(protocol, server, "{not: JSON"));
     system.run(seconds(61));
-    let expected = [(40, OPENING), (60_040, HEART), (120_080, HEART), (190_020, HEART)];
-    assert_eq!(system.sent_by(0), expected.map(|(at, text)| (at, text.to_string())));
-    assert_eq!(system.got(0), [r#"{"value":7}"#]);
+    let hearts = [60_040, 120_080, 190_020, 280_020].map(|at| (at, HEART.to_string()));
+    assert_eq!(system.sent_by(0), [&[(40, OPENING.to_string())][..], &hearts].concat());
+    assert_eq!(system.got(0), [r#"{"value":7}"#, "{not: JSON"]);
+}
+
+/// In the document all components share one heart: whoever starts it stops it for the others.
+///
+/// [H1] [H2]
+#[test]
+fn two_components_have_a_heart_each() {
+    let mut system = opened::<Vue>();
+    system.run(seconds(29));
+    let id = r#"{"id":"d4e5f6"}"#;
+    system.open(Vue::settings(), Page { opening: vec![id.into()], ..Vue::page("ws://server") });
+    system.run(seconds(20));
+    system.act(|_, server| {
+        let conn = server.hub.conn_of(&"d4e5f6".into()).expect("online");
+        server.send(conn, r#"{"value":7}"#);
+    });
+    system.run(seconds(100));
+    assert_eq!([system.hearts(0), system.hearts(1)], [vec![60_040, 120_080], vec![110_020]]);
 }
 
 /// `maxReconnect` of the document; zero is its lock, which forbids every retry.

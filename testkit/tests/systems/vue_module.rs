@@ -72,11 +72,15 @@ fn what_is_sent_goes_out_once_and_in_order_whatever_state_the_socket_is_in() {
     system.start(Screens::server(false));
     system.run(seconds(10));
 
+    // The document sends nothing while the socket is closing, and tells nobody.
     system.leave(0);
-    system.run(seconds(1));
-    system.send(0, at_most_once("closed"));
-    let last = system.log(0).pop().map(|(_, notice)| notice);
-    assert_eq!(last, Some(Notice::Refused(Refusal::Closed, "closed".into())));
+    for (text, state) in [("closing", State::Closing), ("closed", State::Closed)] {
+        assert_eq!(system.state(0), state);
+        system.send(0, at_most_once(text));
+        let last = system.log(0).pop().map(|(_, notice)| notice);
+        assert_eq!(last, Some(Notice::Refused(Refusal::Closed, text.into())));
+        system.run(seconds(1));
+    }
     system.input(0, Input::Connect);
     system.run(seconds(1));
 
@@ -104,7 +108,9 @@ fn another_account_is_another_connection_and_the_old_one_is_gone() {
     let mut system = System::opened(Screens::server(false), settings(), Page { url: Box::new(url), ..page("") });
     *account.lock().expect("nobody panics here") = "bob";
     system.input(0, Input::Reconnect);
+    system.send(0, at_most_once("between two sockets"));
     system.run(seconds(60));
+    assert_eq!(messages(&system), ["between two sockets"]);
     let online: Vec<_> = system.hub().online().map(|(user, _)| user.clone()).collect();
     assert_eq!((online, system.hub().connections()), (vec!["manager/bob".to_string()], 1));
     assert_eq!((system.dials(0), system.retries(0)), (vec![0, 1_000], vec![]), "no loss, and no delay");
@@ -166,9 +172,9 @@ fn a_firewall_that_forgets_connections_after_ten_silent_seconds_does_not_forget_
                 system.lose_down(0);
             }
         }
-        system.send(0, event("open_screen", "phone"));
+        system.send(0, event("dance", "phone"));
         system.run(seconds(2));
-        assert_eq!(system.got(0).len() == 2, arrives, "the answer that the phone is offline");
+        assert_eq!(system.got(0).len() == 2, arrives, "the answer that nobody knows this event");
         assert_eq!(system.state(0), State::Open, "without a heart nobody noticed anything");
     }
 }

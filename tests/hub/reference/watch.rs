@@ -25,23 +25,31 @@ impl Watch {
     }
 
     pub fn action(&mut self, hub: &Hub<User, Message>, act: &Act<User, Message>) {
+        if let Act::Tagged(_, act) = act {
+            return self.action(hub, act);
+        }
         let live = |conn: &ConnId| !self.closed.contains(conn) && !self.aborted.contains(conn);
+        let is_current = |conn: &ConnId| hub.user_of(*conn).and_then(|user| hub.conn_of(user)) == Some(*conn);
         assert!(
             match act {
-                Act::Deliver(conn, from, _) => hub.user_of(*conn).is_some() && hub.conn_of(from).is_some(),
+                Act::Deliver(conn, from, _) => is_current(conn) && hub.conn_of(from).is_some(),
                 Act::Broadcast(conns, from, _) => {
                     let sender = from.and_then(|from| hub.conn_of(&from));
-                    let routable = |conn: &ConnId| Some(*conn) != sender && hub.user_of(*conn).is_some();
+                    let routable = |conn: &ConnId| Some(*conn) != sender && is_current(conn);
                     !conns.is_empty()
                         && conns.iter().all(routable)
                         && conns.iter().collect::<BTreeSet<_>>().len() == conns.len()
                 }
                 Act::Ended(conn, ..) | Act::LoggedIn(conn, _) | Act::LoginRefused(conn, _) => live(conn),
-                Act::UnknownEvent(conn) | Act::Pong(conn) | Act::Ping(conn) => live(conn),
+                Act::Expiring(conn, _) | Act::Missed(conn, _) => live(conn),
+                Act::Joined(conn, ..) | Act::JoinRefused(conn, ..) => live(conn),
+                Act::UnknownMessage(conn) | Act::Pong(conn) | Act::Ping(conn) => live(conn),
                 Act::Close(conn, ..) => live(conn) && self.closed.insert(*conn),
+                Act::Tagged(..) => false,
                 Act::Abort(conn) => self.aborted.insert(*conn),
                 Act::Online(user) => self.online.insert(*user),
                 Act::Offline(user) => self.online.remove(user),
+                Act::Contested(_) => true,
                 Act::Drained => !std::mem::replace(&mut self.drained, true) && hub.connections() == 0,
             },
             "{act:?}"

@@ -107,12 +107,14 @@ pub(super) fn numbers(numbers: &[Number], server: SocketAddr) {
     {
         assert!(value(&format!("heartline_{positive}"), &[]) > 0.0, "{positive}");
     }
-    are_documented(numbers);
+    are_documented(numbers, concat!(env!("CARGO_MANIFEST_DIR"), "/../tungstenite/src/telemetry.md"));
 }
 
-/// The table of the docs has each number once, with kind, unit and meaning, and no other.
-fn are_documented(numbers: &[Number]) {
-    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../tungstenite/src/telemetry.md");
+/// The table of the docs at this path has each number once, with kind, unit and meaning, and no other.
+///
+/// # Panics
+/// If it has not.
+pub fn are_documented(numbers: &[Number], docs: &str) {
     let docs = fs::read_to_string(docs).expect("the docs");
     let rows = docs.lines().filter_map(|line| line.strip_prefix("| `heartline_"));
     let rows: BTreeMap<String, Vec<&str>> = rows

@@ -1,7 +1,7 @@
 //! What a client tells `tracing` and `metrics`: a story that every driver has to live through, and what must be told of it.
 //! The story's process has no other: the subscriber is that of all its threads.
 
-mod capture;
+pub mod capture;
 mod expected;
 
 use std::io::{Read as _, Write as _};
@@ -18,6 +18,8 @@ use metrics_util::debugging::DebuggingRecorder;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, Utf8Bytes};
+
+pub use expected::are_documented;
 
 use crate::PATIENCE;
 use crate::server::listen;

@@ -4,57 +4,70 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use heartline::hub::{Settings, Stats};
+use heartline_axum::Server;
+use heartline_axum::heartline::hub::{Settings, Stats};
+use heartline_axum::tungstenite::{Error, Message};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{WebSocketStream, client_async};
-use tungstenite::client::IntoClientRequest as _;
-use tungstenite::handshake::client::Response;
-use tungstenite::{Error, Message};
 
-use heartline_example_server::{Options, Server, start};
+use heartline_example_server::{Bound, Chat, Options, Tokens};
+
+use crate::HOUR;
 
 /// How long to wait for what must come. Nothing is concluded from how long it takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what}: nothing for {PATIENCE:?}"))
 }
 
+/// What signs the tests' tokens.
+pub const SECRET: &[u8] = b"a secret of the tests, which everybody may know";
+
+/// A token that is good for an hour.
+pub fn token(name: &str) -> String {
+    Tokens::signed_by(SECRET).expect("it is long enough").mint(name, HOUR).expect("a name")
+}
+
 /// A server, and a bystander that sends one thing after the other, gets every answer, and nothing else.
 pub struct Site {
-    pub server: Server,
+    pub address: SocketAddr,
+    server: Server<Chat>,
+    running: JoinHandle<()>,
     bystander: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 impl Site {
     pub async fn start(hub: Settings) -> Self {
-        Self::with(Options { hub, ..Options::default() }).await
-    }
-
-    pub async fn with(options: Options) -> Self {
-        let site = Self::alone(options).await;
+        let site = Self::alone(hub).await;
         let (stop, stopped) = oneshot::channel();
         let bystander = tokio::spawn(stand_by(site.login("bystander").await, stopped));
         Self { bystander: Some((stop, bystander)), ..site }
     }
 
     /// Without a bystander.
-    pub async fn alone(options: Options) -> Self {
-        Self { server: start(options).await.expect("a server"), bystander: None }
+    pub async fn alone(hub: Settings) -> Self {
+        let tokens = Tokens::signed_by(SECRET).expect("it is long enough");
+        let bound = Bound::new(Options { hub, ..Options::demo(tokens) }).await.expect("a server");
+        let (address, server) = (bound.address, bound.server.clone());
+        let running = tokio::spawn(async move { bound.run(std::future::pending()).await.expect("no end") });
+        Self { address, server, running, bystander: None }
     }
 
-    /// The bystander noticed nothing.
-    pub async fn end(self) -> Server {
+    /// The bystander noticed nothing. What the hub has counted.
+    pub async fn end(self) -> Stats {
         if let Some((stop, bystander)) = self.bystander {
             stop.send(()).expect("still there");
             bystander.await.expect("unharmed");
         }
-        self.server
+        self.running.abort();
+        self.server.stats().hub
     }
 
     pub async fn dial(&self) -> Client {
@@ -62,30 +75,28 @@ impl Site {
     }
 
     pub async fn try_dial(&self, headers: &[(&'static str, &str)]) -> Result<Client, Error> {
-        Client::dial(self.server.address, "/ws", headers).await
+        Client::dial(self.address, "/ws", headers).await
     }
 
     pub async fn login(&self, name: &str) -> Client {
-        Client::login(self.server.address, name).await
+        Client::login(self.address, name).await
     }
 
-    /// Logged in by its path.
-    pub async fn enter(&self, path: &str) -> Client {
-        let mut client = Client::dial(self.server.address, path, &[]).await.expect("the handshake");
-        let greeting = client.receive().await;
-        assert_eq!((&greeting["event"], &greeting["msg"]), (&json!("open"), &json!("ok")));
-        client
+    /// By a path with a query.
+    pub async fn dial_at(&self, path: &str) -> Result<Client, Error> {
+        Client::dial(self.address, path, &[]).await
     }
 
     /// Sends bytes before any handshake.
     pub async fn connect(&self, request: &str) -> TcpStream {
-        let mut tcp = TcpStream::connect(self.server.address).await.expect("a connection");
+        let mut tcp = TcpStream::connect(self.address).await.expect("a connection");
         tcp.write_all(request.as_bytes()).await.expect("written");
         tcp
     }
 
-    /// What a plain HTTP request is answered with.
+    /// What a plain HTTP request is answered with. `HOST` in it is the server's.
     pub async fn request(&self, request: &str) -> String {
+        let request = &request.replace("HOST", &self.address.to_string());
         let mut answer = String::new();
         soon("answer", self.connect(request).await.read_to_string(&mut answer)).await.expect("an answer");
         answer
@@ -96,15 +107,9 @@ impl Site {
         format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n",
-            self.server.address
+            self.address
         )
     }
-}
-
-/// Stops a server, and waits for its end.
-pub async fn stop(mut server: Server) -> Stats {
-    server.stop().await;
-    soon("stop", server.finished()).await
 }
 
 async fn stand_by(mut client: Client, mut stopped: oneshot::Receiver<()>) {
@@ -114,14 +119,13 @@ async fn stand_by(mut client: Client, mut stopped: oneshot::Receiver<()>) {
     for id in 0..3 {
         client.heart().await;
         let message = client.ask(json!({"event": "send", "to": "bystander", "text": "to myself", "id": id})).await;
-        assert_eq!((&message["event"], &message["id"]), (&json!("message"), &json!(id)));
+        assert_eq!((&message["event"], &message["id"]), (&json!("text"), &json!(id)));
         assert_eq!(client.receive().await, json!({"event": "sent", "id": id, "reached": 1}));
     }
 }
 
 pub struct Client {
     pub socket: WebSocketStream<TcpStream>,
-    pub response: Response,
 }
 
 impl Client {
@@ -131,13 +135,13 @@ impl Client {
             request.headers_mut().insert(*name, value.parse().expect("a header"));
         }
         let tcp = TcpStream::connect(address).await.expect("a connection");
-        let (socket, response) = soon("handshake", client_async(request, tcp)).await?;
-        Ok(Self { socket, response })
+        let (socket, _) = soon("handshake", client_async(request, tcp)).await?;
+        Ok(Self { socket })
     }
 
     async fn login(address: SocketAddr, name: &str) -> Self {
         let mut client = Self::dial(address, "/ws", &[]).await.expect("the handshake");
-        let greeting = client.ask(json!({"event": "login", "user": name})).await;
+        let greeting = client.ask(json!({"event": "login", "token": token(name)})).await;
         assert_eq!(greeting, json!({"event": "open", "msg": "ok", "user": name}));
         client
     }

@@ -1,87 +1,116 @@
-//! Clients that others wrote, against the example server. `.ci/interop-setup` installs them. A client that is missing
-//! is skipped, and the summary says so; with the environment variable `CI` it is a failure.
+//! Clients that others wrote, against the program: alone, behind nginx, and behind haproxy. `.ci/interop-setup` installs them.
 
-use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use heartline_example_server::{Options, Server, start};
+use heartline_driver_testing::install::{self, Start};
+use heartline_driver_testing::process::Server;
 
-/// How many clients there are, below.
-const CLIENTS: usize = 4;
+use crate::client::SECRET;
+
+const CHROMIUM: &str = "/usr/bin/chromium";
+/// Longer than anything here is idle.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// [U2] [U3] [U4] [U6] [U10] [U12]
 #[test]
 fn node_ws() {
-    check("node ws", "node", "ws.mjs", &["node_modules/ws"]);
+    check("node", "ws.mjs", &["node_modules/ws"]);
 }
 
 /// [U4] [U12]
 #[test]
 fn reconnecting_websocket() {
-    let packages = ["node_modules/ws", "node_modules/reconnecting-websocket"];
-    check("reconnecting-websocket", "node", "reconnecting.mjs", &packages);
+    check("node", "reconnecting.mjs", &["node_modules/ws", "node_modules/reconnecting-websocket"]);
 }
 
 /// [U2] [U3] [U4] [U6] [U10] [U12]
 #[test]
 fn python_websockets() {
-    check("python websockets", "python3", "client.py", &["python/websockets"]);
+    check("python3", "client.py", &["python/websockets"]);
 }
 
-/// [U4] [U6] [U7] [U12]
+/// [U4] [U6] [U7] [U12] [U19]
 #[test]
 fn the_page_in_chromium() {
-    check("the page in Chromium", "node", "page.mjs", &["node_modules/playwright-core", CHROMIUM]);
+    check("node", "page.mjs", &["node_modules/playwright-core", CHROMIUM]);
 }
 
-const CHROMIUM: &str = "/usr/bin/chromium";
-
-/// What is missing here, if anything is. (An absolute path stays one when it is joined.)
-fn missing(program: &str, packages: &[&str]) -> Option<String> {
-    let lacking = packages.iter().map(|package| cache().join(package)).find(|path| !path.exists());
-    let quiet = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    lacking.map(|path| path.display().to_string()).or_else(|| quiet.is_err().then(|| program.to_owned()))
+/// Clients of other protocols are told so by a status, and give up.
+#[test]
+fn clients_of_socket_io_and_graphql_are_refused() {
+    check("node", "refused.mjs", &["node_modules/ws", "node_modules/socket.io-client", "node_modules/graphql-ws"]);
 }
 
-fn check(client: &str, program: &str, script: &str, packages: &[&str]) {
-    let missing = missing(program, packages);
-    let outcome = match &missing {
-        Some(what) => Err(format!("no {what}, see .ci/interop-setup")),
-        None => run(program, script),
-    };
-    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    let line = match &outcome {
-        Ok(()) => format!("  {client}: passed\n"),
-        Err(why) if missing.is_some() && !in_ci => format!("  {client}: SKIPPED: {why}\n"),
-        Err(_) => format!("  {client}: FAILED\n"),
-    };
-    report(line);
-    if let (Err(why), true) = (outcome, missing.is_none() || in_ci) {
-        panic!("{client}: {why}");
+/// How to start a proxy before the server on this port.
+type Proxy = fn(u16, Duration) -> Option<Start>;
+
+/// The server, and the proxy before it.
+struct Site {
+    server: Server,
+    proxy: Option<Server>,
+}
+
+impl Site {
+    /// `None` if the proxy is not installed.
+    fn start(proxy: Option<Proxy>) -> Option<Self> {
+        let front = Arc::new(OnceLock::new());
+        let mut server = Server::prepare(example(front.clone()));
+        let proxy = match proxy {
+            Some(start) => Some(Server::start(start(server.place.port, IDLE)?)),
+            None => None,
+        };
+        let site_port = proxy.as_ref().map_or(server.place.port, |proxy| proxy.place.port);
+        front.set(site_port).expect("once");
+        server.start_again();
+        server.listens();
+        proxy.iter().for_each(Server::listens);
+        Some(Self { server, proxy })
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.proxy.as_ref().unwrap_or(&self.server).place.port)
+    }
+
+    fn obey(&mut self, order: &str) {
+        match order {
+            "start" => {
+                self.server.start_again();
+                self.server.listens();
+            }
+            "pause" => self.server.stop(),
+            "resume" => self.server.go_on(),
+            "crash" => self.server.kill(),
+            "stop" => self.server.terminate(),
+            _ => panic!("{order}?"),
+        }
     }
 }
 
-/// The last client to end prints the summary. Not through `println!`, which the test harness keeps to itself.
-fn report(line: String) {
-    static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    let mut lines = LINES.lock().expect("no thread panicked");
-    lines.push(line);
-    if lines.len() == CLIENTS {
-        lines.sort();
-        _ = std::io::stderr().write_all(format!("clients that others wrote:\n{}", lines.concat()).as_bytes());
-    }
+/// The program, whose clients come in by this port.
+fn example(front: Arc<OnceLock<u16>>) -> Start {
+    let secret = std::str::from_utf8(SECRET).expect("text");
+    Box::new(move |place| {
+        let host = format!("127.0.0.1:{}", front.get().unwrap_or(&place.port));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+        command.arg(format!("127.0.0.1:{}", place.port)).args(["--demo", "--host", &host]);
+        command.args(["--proxy", "127.0.0.0/8"]).env("CHAT_SECRET", secret);
+        command
+    })
 }
 
-fn cache() -> PathBuf {
-    let home = || std::env::var_os("HOME").unwrap_or_else(|| OsString::from("."));
-    let at_home =
-        || std::env::var_os("XDG_CACHE_HOME").map_or_else(|| Path::new(&home()).join(".cache"), PathBuf::from);
-    std::env::var_os("HEARTLINE_INTEROP_DIR").map_or_else(|| at_home().join("heartline/interop"), PathBuf::from)
+/// Runs a script in each place, if its packages are installed. (An absolute path stays one when it is joined.)
+fn check(program: &str, script: &str, packages: &[&str]) {
+    if packages.iter().any(|package| install::has(package, &install::cache().join(package)).is_none()) {
+        return;
+    }
+    let proxies = [None, Some(install::nginx as Proxy), Some(install::haproxy as Proxy)];
+    for site in proxies.into_iter().filter_map(Site::start) {
+        run(program, script, site);
+    }
 }
 
 /// Ends with the test, whatever comes of it.
@@ -94,54 +123,30 @@ impl Drop for Script {
     }
 }
 
-/// Runs a script against a server and does with the server what the script orders.
-fn run(program: &str, script: &str) -> Result<(), String> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let mut server = Some(runtime.block_on(serve(SocketAddr::from(([127, 0, 0, 1], 0)))));
-    let address = server.as_ref().expect("just started").address;
+/// Does with the server what the script orders.
+fn run(program: &str, script: &str, mut site: Site) {
     let child = Command::new(program)
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/interop").join(script))
-        .arg(address.to_string())
-        .env("HEARTLINE_INTEROP_DIR", cache())
-        .env("PYTHONPATH", cache().join("python"))
+        .arg(site.address())
+        .env("HEARTLINE_INTEROP_DIR", install::cache())
+        .env("PYTHONPATH", install::cache().join("python"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("CHROMIUM", CHROMIUM)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn();
-    let mut child = Script(child.expect("it answered --version"));
+    let mut child = Script(child.unwrap_or_else(|error| panic!("{program}: {error}")));
     let mut stdin = child.0.stdin.take().expect("piped");
     let mut output = Vec::new();
     for line in BufReader::new(child.0.stdout.take().expect("piped")).lines() {
         let line = line.expect("text");
         if let Some(order) = line.strip_prefix("order ") {
-            runtime.block_on(obey(order, &mut server, address));
+            site.obey(order);
             stdin.write_all(b"done\n").expect("it waits");
         }
         output.push(line);
     }
     let status = child.0.wait().expect("its end");
     let passed = status.success() && output.last().is_some_and(|last| last == "passed");
-    passed.then_some(()).ok_or_else(|| format!("{status}\n{output:#?}"))
-}
-
-async fn obey(order: &str, server: &mut Option<Server>, address: SocketAddr) {
-    match (order, server.as_mut()) {
-        ("start", None) => *server = Some(serve(address).await),
-        ("pause", Some(server)) => server.pause(),
-        ("resume", Some(server)) => server.resume(),
-        ("crash", Some(_)) => server.take().expect("running").crash().await,
-        ("stop", Some(running)) => {
-            running.stop().await;
-            running.finished().await;
-            *server = None;
-        }
-        _ => panic!("{order}?"),
-    }
-}
-
-async fn serve(listen: SocketAddr) -> Server {
-    let options = Options { listen, spread: Duration::from_millis(500), ..Options::default() };
-    start(options).await.expect("a server")
+    assert!(passed, "{script} at {}: {status}\n{output:#?}", site.address());
 }

@@ -1,42 +1,23 @@
 //! What the server promises to those who behave.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
-use futures_util::StreamExt as _;
-use heartline::heartbeat::HeartbeatMode;
-use heartline::hub::{SecondLogin, Settings};
+use heartline_axum::heartline::hub::{SecondLogin, Settings};
 use serde_json::json;
-use tokio::net::TcpStream;
-use tungstenite::Message;
 
-use crate::client::{Site, refused, soon, stop};
-use crate::{HOUR, MILLI, heartbeat, quiet};
-use heartline_example_server::Options;
+use crate::client::{Site, token};
+use crate::quiet;
 
-/// [U3] [U4] [U6]
 #[tokio::test]
-async fn managers_and_devices_speak_across_their_registries() {
+async fn a_token_is_taken_from_the_header_the_query_or_the_first_message() {
     let site = Site::start(quiet()).await;
-    let mut manager = site.enter("/goLink/manager/7").await;
-    let mut device = site.enter("/goLink/device/7").await;
-    let mut other = site.enter("/goLink/device/caf%C3%A9%208").await;
-    for event in ["open_screen", "stop_screen"] {
-        manager.send(json!({"event": event, "to_user": "7"})).await;
-        assert_eq!(device.receive().await, json!({"event": event, "from_user": "7"}));
-        manager.send(json!({"event": event, "to_user": "café 8"})).await;
-        assert_eq!(other.receive().await, json!({"event": event, "from_user": "7"}));
-        other.send(json!({"event": event, "to_user": "7"})).await;
-        assert_eq!(manager.receive().await, json!({"event": event, "from_user": "café 8"}));
-        let offline = json!({"event": "offline", "to_user": "9", "id": null});
-        assert_eq!(manager.ask(json!({"event": event, "to_user": "9"})).await, offline);
-    }
-    let users = ["bystander", "manager/7", "device/7", "device/café 8"];
-    let online = json!({"event": "online", "count": 4, "users": users});
-    assert_eq!(manager.ask(json!({"event": "who"})).await, online);
-    for client in [&mut manager, &mut device, &mut other] {
+    let bearer = format!("Bearer {}", token("ann"));
+    let by_header = site.try_dial(&[("Authorization", &bearer)]).await;
+    let by_query = site.dial_at(&format!("/ws?token={}", token("bob"))).await;
+    for (client, name) in [(by_header, "ann"), (by_query, "bob")] {
+        let mut client = client.expect("the handshake");
+        assert_eq!(client.receive().await, json!({"event": "open", "msg": "ok", "user": name}));
         client.heart().await;
     }
+    site.login("carl").await.heart().await;
     site.end().await;
 }
 
@@ -49,49 +30,96 @@ async fn messages_between_two_arrive_in_order_and_each_outcome_is_reported() {
         ann.send(json!({"event": "send", "to": "bob", "text": format!("{id}"), "id": id})).await;
     }
     for id in 0..500 {
-        let message = json!({"event": "message", "from": "ann", "text": format!("{id}"), "id": id});
+        let message = json!({"event": "text", "from": "ann", "text": format!("{id}"), "id": id});
         assert_eq!(bob.receive().await, message);
         assert_eq!(ann.receive().await, json!({"event": "sent", "id": id, "reached": 1}));
     }
-    let offline = json!({"event": "offline", "to_user": "nobody", "id": 7});
-    assert_eq!(ann.ask(json!({"event": "send", "to": "nobody", "text": "?", "id": 7})).await, offline);
+    for name in ["nobody", "no such name", ""] {
+        let offline = json!({"event": "offline", "to_user": name, "id": 7});
+        assert_eq!(ann.ask(json!({"event": "send", "to": name, "text": "?", "id": 7})).await, offline);
+    }
+    // A name has one spelling.
+    ann.send(json!({"event": "send", "to": "BOB", "text": "you?"})).await;
+    assert_eq!(bob.receive().await, json!({"event": "text", "from": "ann", "text": "you?"}));
+    site.end().await;
+}
+
+/// [U6]
+#[tokio::test]
+async fn signals_go_from_one_user_to_another() {
+    let site = Site::start(quiet()).await;
+    let (mut manager, mut device) = (site.login("manager").await, site.login("device").await);
+    for event in ["open_screen", "stop_screen"] {
+        manager.send(json!({"event": event, "to_user": "device"})).await;
+        assert_eq!(device.receive().await, json!({"event": event, "from_user": "manager"}));
+        let offline = json!({"event": "offline", "to_user": "9"});
+        assert_eq!(manager.ask(json!({"event": event, "to_user": "9"})).await, offline);
+    }
+    manager.heart().await;
     site.end().await;
 }
 
 /// [U7]
 #[tokio::test]
 async fn a_broadcast_reaches_everybody_online_but_the_sender() {
-    let site = Site::alone(Options { hub: quiet(), ..Options::default() }).await;
+    let site = Site::alone(quiet()).await;
     let (mut ann, mut bob) = (site.login("ann").await, site.login("bob").await);
-    let mut device = site.enter("/goLink/device/1").await;
     let mut anonymous = site.dial().await;
     let sent = ann.ask(json!({"event": "say", "text": "all of you", "id": 3})).await;
-    assert_eq!(sent, json!({"event": "sent", "id": 3, "reached": 2}));
-    for client in [&mut bob, &mut device] {
-        assert_eq!(client.receive().await, json!({"event": "say", "from": "ann", "text": "all of you"}));
-    }
-    device.send(json!({"event": "say", "text": "beep"})).await;
-    assert_eq!(bob.receive().await, json!({"event": "say", "from": "device/1", "text": "beep"}));
-    for client in [&mut bob, &mut device, &mut anonymous] {
+    assert_eq!(sent, json!({"event": "sent", "id": 3, "reached": 1, "missed": 0}));
+    let heard = json!({"event": "text", "from": "ann", "to": "everybody", "text": "all of you", "id": 3});
+    assert_eq!(bob.receive().await, heard);
+    bob.send(json!({"event": "say", "text": "beep", "volatile": true})).await;
+    assert_eq!(ann.receive().await, json!({"event": "text", "from": "bob", "to": "everybody", "text": "beep"}));
+    for client in [&mut ann, &mut bob, &mut anonymous] {
         client.heart().await;
     }
+    site.end().await;
+}
+
+/// [U19]
+#[tokio::test]
+async fn what_is_said_in_a_room_is_heard_in_it() {
+    let site = Site::start(quiet()).await;
+    let (mut ann, mut bob, mut eve) = (site.login("ann").await, site.login("bob").await, site.login("eve").await);
+    for (client, members) in [(&mut ann, 1), (&mut bob, 2)] {
+        let joined = json!({"event": "joined", "room": "btc", "members": members});
+        assert_eq!(client.ask(json!({"event": "join", "room": "btc"})).await, joined);
+    }
+    let sent = ann.ask(json!({"event": "say", "room": "btc", "text": "up", "id": 1})).await;
+    assert_eq!(sent, json!({"event": "sent", "id": 1, "reached": 1, "missed": 0}));
+    let heard = json!({"event": "text", "from": "ann", "room": "btc", "text": "up", "id": 1});
+    assert_eq!(bob.receive().await, heard);
+    assert_eq!(bob.ask(json!({"event": "leave", "room": "btc"})).await, json!({"event": "left", "room": "btc"}));
+    let sent = ann.ask(json!({"event": "say", "room": "btc", "text": "down", "id": 2})).await;
+    assert_eq!(sent["reached"], 0);
+    assert_eq!(eve.ask(json!({"event": "join", "room": ""})).await["event"], "refused");
+    for client in [&mut bob, &mut eve] {
+        client.heart().await;
+    }
+    site.end().await;
 }
 
 /// [U4] [U5] [U10]
 #[tokio::test]
-async fn the_late_close_of_a_replaced_connection_is_harmless() {
+async fn who_watches_learns_who_comes_and_goes_and_the_late_close_of_a_replaced_connection_is_nothing() {
     let site = Site::start(quiet()).await;
     let mut watcher = site.login("watcher").await;
-    assert_eq!(watcher.ask(json!({"event": "who", "watch": true})).await["count"], 2);
+    let online = json!({"event": "online", "count": 2, "users": ["bystander", "watcher"]});
+    assert_eq!(watcher.ask(json!({"event": "who"})).await, online);
+    let snapshot = watcher.ask(json!({"event": "who", "watch": true})).await;
+    let seq = snapshot["seq"].as_u64().expect("a number");
+    assert_eq!((&snapshot["count"], &snapshot["users"]), (&json!(2), &online["users"]));
+    let change = |seq, count, joined: &[&str], left: &[&str]| json!({"event": "presence", "seq": seq, "count": count, "joined": joined, "left": left});
     let old = site.login("ann").await;
-    assert_eq!(watcher.receive().await, json!({"event": "joined", "user": "ann", "count": 3}));
+    assert_eq!(watcher.receive().await, change(seq + 1, 3, &["ann"], &[]));
     let mut new = site.login("ann").await;
-    assert_eq!(old.closed().await, (4409, String::new()));
+    assert_eq!(old.closed().await, (4409, "replaced by a newer login".into()));
     new.heart().await;
     let sent = watcher.ask(json!({"event": "send", "to": "ann", "text": "still there?", "id": 1})).await;
     assert_eq!((&sent["event"], &new.receive().await["from"]), (&json!("sent"), &json!("watcher")));
     drop(new);
-    assert_eq!(watcher.receive().await, json!({"event": "left", "user": "ann", "count": 2}));
+    assert_eq!(watcher.receive().await, change(seq + 2, 2, &[], &["ann"]));
     site.end().await;
 }
 
@@ -100,122 +128,32 @@ async fn the_late_close_of_a_replaced_connection_is_harmless() {
 async fn a_second_login_is_refused_where_the_first_is_to_stay() {
     let site = Site::start(Settings { second_login: SecondLogin::Refuse, ..quiet() }).await;
     let mut first = site.login("ann").await;
-    let refused = site.dial().await.ask(json!({"event": "login", "user": "ann"})).await;
+    let refused = site.dial().await.ask(json!({"event": "login", "token": token("ann")})).await;
     assert_eq!(refused, json!({"event": "refused", "msg": "the user is connected already"}));
     first.heart().await;
     site.end().await;
 }
 
-/// [U8]
 #[tokio::test]
-async fn a_client_that_only_answers_pings_stays() {
-    let mode = HeartbeatMode::WhenIdle { interval: 5 * MILLI, timeout: HOUR };
-    let site = Site::start(Settings { heartbeat: heartbeat(mode, HOUR), ..quiet() }).await;
-    let mut ann = site.login("ann").await;
-    for _ in 0..5 {
-        let frame = soon("ping", ann.socket.next()).await;
-        assert!(matches!(frame, Some(Ok(Message::Ping(_)))), "{frame:?}");
-    }
-    ann.heart().await;
-    let server = site.end().await;
-    let (stats, _) = tokio::join!(stop(server), ann.closed());
-    assert!(stats.pings >= 5 && stats.closed_silent == 0, "{stats:?}");
-}
-
-/// [U12]
-#[tokio::test]
-async fn a_stop_asks_everybody_to_come_back_spread_out() {
-    let spread = Duration::from_secs(100);
-    let mut site = Site::alone(Options { hub: quiet(), spread, within: HOUR, ..Options::default() }).await;
-    let mut clients = vec![site.dial().await];
-    for number in 0..20 {
-        clients.push(site.login(&format!("user{number}")).await);
-    }
-    site.server.stop().await;
-    // They have not answered their close frames yet, so the server is still there, and takes nobody.
-    let (status, wait) = refused(site.try_dial(&[]).await);
-    assert_eq!((status, wait.is_some()), (503, true));
-    let mut waits = BTreeSet::new();
-    for client in clients {
-        let (code, reason) = client.closed().await;
-        assert_eq!(code, 1012);
-        let wait: u128 = reason.strip_prefix("retry-after-ms=").expect(&reason).parse().expect("a number");
-        assert!(wait <= spread.as_millis(), "{wait}");
-        waits.insert(wait);
-    }
-    assert!(waits.len() > 10, "hardly spread: {waits:?}");
-    let stats = soon("stop", site.server.finished()).await;
-    assert_eq!((stats.admitted, stats.denied), (21, 1));
-    assert!(TcpStream::connect(site.server.address).await.is_err(), "nobody listens any more");
-}
-
-/// [U12]
-#[tokio::test]
-async fn a_stop_ends_although_a_client_does_not() {
-    let site = Site::alone(Options { hub: quiet(), within: 50 * MILLI, ..Options::default() }).await;
-    let stubborn = site.login("stubborn").await;
-    stop(site.server).await;
-    drop(stubborn);
-}
-
-/// [U5]
-#[tokio::test]
-async fn what_is_sent_while_the_network_is_bad_arrives_later() {
+async fn the_page_is_served_and_tokens_are_minted_for_names_that_there_may_be() {
     let site = Site::start(quiet()).await;
-    let (mut ann, mut bob) = (site.login("ann").await, site.login("bob").await);
-    site.server.pause();
-    ann.send(json!({"event": "send", "to": "bob", "text": "late", "id": 1})).await;
-    tokio::select! {
-        biased;
-        event = bob.receive() => panic!("{event} through a paused server"),
-        // Whatever could have come has had its turn.
-        () = async { for _ in 0..1000 { tokio::task::yield_now().await } } => {}
-    }
-    site.server.resume();
-    assert_eq!(bob.receive().await["text"], "late");
-    assert_eq!(ann.receive().await["event"], "sent");
-    site.end().await;
-}
-
-/// [U4] [U5]
-#[tokio::test]
-async fn a_dial_that_was_given_up_does_not_replace_the_next_one() {
-    let site = Site::start(quiet()).await;
-    let mut manager = site.enter("/goLink/manager/1").await;
-    for round in 0..10 {
-        let path = format!("/goLink/device/{round}");
-        site.server.pause();
-        for _ in 0..5 {
-            drop(site.connect(&site.upgrade(&path, "")).await);
-        }
-        let resume = async {
-            for _ in 0..200 {
-                tokio::task::yield_now().await; // The last dial waits beside the others.
-            }
-            site.server.resume();
-        };
-        let (mut living, ()) = tokio::join!(site.enter(&path), resume);
-        for _ in 0..10 {
-            living.heart().await;
-        }
-        manager.send(json!({"event": "open_screen", "to_user": round.to_string()})).await;
-        assert_eq!(living.receive().await["event"], "open_screen");
-    }
-    site.end().await;
-}
-
-#[tokio::test]
-async fn the_page_is_served_and_the_server_paused_where_that_is_allowed() {
-    let site = Site::with(Options { hub: quiet(), admin: true, ..Options::default() }).await;
-    let page = site.request("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let page = site.request("GET / HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n").await;
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.ends_with("</html>\n"), "{page}");
-    let foreign = "POST /pause HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\n\r\n";
-    assert!(site.request(foreign).await.starts_with("HTTP/1.1 403 "));
-    let mut ann = site.login("ann").await;
-    assert!(site.request("POST /pause HTTP/1.1\r\nHost: x\r\n\r\n").await.starts_with("HTTP/1.1 204 "));
-    assert!(site.server.is_paused());
-    ann.send(json!({"event": "heart"})).await;
-    assert!(site.request("POST /resume HTTP/1.1\r\nHost: x\r\n\r\n").await.starts_with("HTTP/1.1 204 "));
-    assert_eq!(ann.receive().await["event"], "heart");
+    let mint = |form: &str| {
+        let length = form.len();
+        format!(
+            "POST /token HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\nContent-Length: {length}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"
+        )
+    };
+    let minted = site.request(&mint("user=Ann")).await;
+    let (head, token) = minted.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{minted}");
+    let greeting = site.dial().await.ask(json!({"event": "login", "token": token})).await;
+    assert_eq!(greeting, json!({"event": "open", "msg": "ok", "user": "ann"}));
+    for (form, status) in [("user=system", 400), ("user=a%20b", 400), ("user=", 400), ("name=ann", 422)] {
+        let answer = site.request(&mint(form)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{form}: {answer}");
+    }
     site.end().await;
 }

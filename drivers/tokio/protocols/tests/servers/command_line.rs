@@ -4,9 +4,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
-use crate::PATIENCE;
-use crate::install::{self, Start};
-use crate::process::Server;
+use crate::{MOSQUITTO, PATIENCE, program};
+use heartline_driver_testing::install::{self, Start};
+use heartline_driver_testing::process::Server;
 
 /// Types a line, waits for its acknowledgement, and ends the input.
 fn sends_a_line(start: Option<Start>, program: &str, arguments: impl Fn(&Server) -> Vec<String>, line: &str) {
@@ -33,21 +33,21 @@ fn sends_a_line(start: Option<Start>, program: &str, arguments: impl Fn(&Server)
 
 #[test]
 fn socket_io_sends_events() {
-    let start = install::node("socket_io.mjs", "socket.io");
+    let start = install::node(program("socket_io.mjs"), "socket.io");
     let arguments = |server: &Server| vec![server.url(""), "/diary".into(), "note".into()];
     sends_a_line(start, env!("CARGO_BIN_EXE_socket_io"), arguments, "hello");
 }
 
 #[test]
 fn graphql_ws_executes_mutations() {
-    let start = install::node("graphql_ws.mjs", "graphql-ws");
+    let start = install::node(program("graphql_ws.mjs"), "graphql-ws");
     let arguments = |server: &Server| vec![server.url("/graphql"), "subscription { noted }".into()];
     sends_a_line(start, env!("CARGO_BIN_EXE_graphql_ws"), arguments, r#"mutation { note(label: "hello") }"#);
 }
 
 #[test]
 fn mqtt_publishes() {
-    let start = install::debian("/usr/sbin/mosquitto", &["-c"], "mosquitto.conf", 0);
+    let start = install::debian("/usr/sbin/mosquitto", &["-c"], MOSQUITTO);
     let arguments = |server: &Server| vec![server.url("/mqtt"), "note".into(), "me".into()];
     sends_a_line(start, env!("CARGO_BIN_EXE_mqtt"), arguments, "hello");
 }

@@ -7,7 +7,7 @@ use heartline_tokio::{Cause, Client, Loss, State, Status};
 
 use crate::PATIENCE;
 use crate::ledger::Ledger;
-use crate::process::Server;
+use heartline_driver_testing::process::Server;
 
 /// What a busy machine may take longer.
 const SLACK: Duration = Duration::from_secs(5);

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::faults::{befall, keep_quiet};
 use crate::heard::Heard;
-use crate::install;
 use crate::ledger::Ledger;
-use crate::process::Server;
 use crate::traffic::Traffic;
-use crate::{HEARTBEAT, settings};
+use crate::{HEARTBEAT, program, settings};
+use heartline_driver_testing::install;
+use heartline_driver_testing::process::Server;
 
 fn note(label: &str, delivery: Delivery) -> Outgoing<Request> {
     let query = "mutation ($label: String!) { note(label: $label) }".into();
@@ -44,7 +44,7 @@ fn client(server: &Server) -> (Client<Request>, Heard<String>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn killed_stopped_and_restarted_it_loses_no_mutation_and_its_subscription_goes_on() {
-    let Some(start) = install::node("graphql_ws.mjs", "graphql-ws") else { return };
+    let Some(start) = install::node(program("graphql_ws.mjs"), "graphql-ws") else { return };
     let mut server = Server::start(start);
     let ledger = Ledger::of(&server);
     let (client, mut heard) = client(&server);
@@ -58,7 +58,7 @@ async fn killed_stopped_and_restarted_it_loses_no_mutation_and_its_subscription_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn it_answers_the_pings_of_the_subprotocol() {
-    let Some(start) = install::node("graphql_ws.mjs", "graphql-ws") else { return };
+    let Some(start) = install::node(program("graphql_ws.mjs"), "graphql-ws") else { return };
     let server = Server::start(start);
     let (client, _heard) = client(&server);
     let stats = keep_quiet(&client).await;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::PATIENCE;
-use crate::process::Server;
+use heartline_driver_testing::process::Server;
 
 /// A file that outlives its server.
 pub struct Ledger {

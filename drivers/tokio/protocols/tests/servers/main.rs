@@ -7,16 +7,15 @@ mod command_line;
 mod faults;
 mod graphql_ws;
 mod heard;
-mod install;
 mod ledger;
 mod lines;
 mod mqtt;
 mod plain;
-mod process;
 mod proxies;
 mod socket_io;
 mod traffic;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use heartline_tokio::heartline::heartbeat::HeartbeatConfig;
@@ -24,6 +23,9 @@ use heartline_tokio::{Backoff, HeartbeatMode, Pattern, RetryPolicy, Settings, Ve
 
 /// No test waits longer for anything. Nothing is concluded from how long things take, but where that is what is promised.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The configuration of mosquitto.
+const MOSQUITTO: &str = include_str!("programs/mosquitto.conf");
 
 /// A ping after half a second of silence, dead as long after.
 const HEARTBEAT: HeartbeatMode =
@@ -39,4 +41,9 @@ fn settings(mode: HeartbeatMode) -> Settings {
         retry: RetryPolicy::default().with(Pattern::Close(1012, 1012), Verdict::Retry),
         ..Settings::default()
     }
+}
+
+/// A file in `programs`.
+fn program(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/programs").join(name)
 }

@@ -8,14 +8,14 @@ use heartline_tokio::{Client, Delivery, Outgoing, State};
 
 use crate::faults::{befall, keep_quiet, until};
 use crate::heard::Heard;
-use crate::install;
 use crate::ledger::Ledger;
-use crate::process::Server;
 use crate::traffic::Traffic;
-use crate::{PATIENCE, settings};
+use crate::{MOSQUITTO, PATIENCE, settings};
+use heartline_driver_testing::install;
+use heartline_driver_testing::process::Server;
 
 fn mosquitto() -> Option<Server> {
-    install::debian("/usr/sbin/mosquitto", &["-c"], "mosquitto.conf", 0).map(Server::start)
+    install::debian("/usr/sbin/mosquitto", &["-c"], MOSQUITTO).map(Server::start)
 }
 
 /// A client of this name, whose heartbeat finds a dead server within two seconds.

@@ -5,11 +5,14 @@ use std::time::Duration;
 use heartline_tokio::{HeartbeatMode, Loss, Outcome, Outgoing, State};
 
 use crate::faults::{befall, keep_quiet, until};
-use crate::install;
 use crate::ledger::Ledger;
-use crate::process::Server;
 use crate::traffic::Traffic;
-use crate::{HEARTBEAT, lines};
+use crate::{HEARTBEAT, lines, program};
+use heartline_driver_testing::install;
+use heartline_driver_testing::process::Server;
+
+/// After so long the proxies cut what is idle.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// A proxy, the server behind it, and what the proxy answers when that one is away.
 struct Proxied {
@@ -19,16 +22,14 @@ struct Proxied {
 }
 
 fn nginx() -> Option<Proxied> {
-    let backend = Server::start(install::node("ws.mjs", "ws")?);
-    let arguments = &["-e", "stderr", "-c"];
-    let proxy = Server::start(install::debian("/usr/sbin/nginx", arguments, "nginx.conf", backend.place.port)?);
+    let backend = Server::start(install::node(program("ws.mjs"), "ws")?);
+    let proxy = Server::start(install::nginx(backend.place.port, IDLE)?);
     Some(Proxied { proxy, backend, away: 502 })
 }
 
 fn haproxy() -> Option<Proxied> {
-    let backend = Server::start(install::node("ws.mjs", "ws")?);
-    let arguments = &["-db", "-f"];
-    let proxy = Server::start(install::debian("/usr/sbin/haproxy", arguments, "haproxy.cfg", backend.place.port)?);
+    let backend = Server::start(install::node(program("ws.mjs"), "ws")?);
+    let proxy = Server::start(install::haproxy(backend.place.port, IDLE)?);
     Some(Proxied { proxy, backend, away: 503 })
 }
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import sys
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -25,9 +27,14 @@ async def receive(socket):
     return json.loads(await socket.recv())
 
 
+async def token(user):
+    form = urlencode({"user": user}).encode()
+    return await asyncio.to_thread(lambda: urlopen(f"http://{ADDRESS}/token", form).read().decode())
+
+
 async def login(user):
     socket = await connect(URI)
-    await send(socket, event="login", user=user)
+    await send(socket, event="login", token=await token(user))
     assert await receive(socket) == {"event": "open", "msg": "ok", "user": user}
     return socket
 
@@ -48,12 +55,12 @@ async def main():
     await (await ann.ping())
 
     await send(ann, event="send", to="bob", text="héllo", id=1)
-    assert await receive(bob) == {"event": "message", "from": "ann", "text": "héllo", "id": 1}
+    assert await receive(bob) == {"event": "text", "from": "ann", "text": "héllo", "id": 1}
     assert await receive(ann) == {"event": "sent", "id": 1, "reached": 1}
     await send(bob, event="send", to="ann", text="hi")
     assert (await receive(ann))["from"] == "bob"
     await send(ann, event="send", to="eve", text="?")
-    assert await receive(ann) == {"event": "offline", "to_user": "eve", "id": None}
+    assert await receive(ann) == {"event": "offline", "to_user": "eve"}
     await ann.send("{")
     assert (await receive(ann))["msg"] == "event cannot be handled"
 
@@ -73,9 +80,8 @@ async def main():
 
     # The library's own way to come back: after a restart, then after a crash.
     ends = ["stop", "crash"]
-    async for socket in connect(URI):
+    async for socket in connect(URI, additional_headers={"Authorization": f"Bearer {await token('carl')}"}):
         try:
-            await send(socket, event="login", user="carl")
             assert (await receive(socket))["event"] == "open"
             if not ends:
                 break

@@ -23,6 +23,13 @@ export function soon(what, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+/** What the demo gives to everybody. */
+export async function token(user) {
+  const answer = await fetch(`http://${address}/token`, { method: "POST", body: new URLSearchParams({ user }) });
+  assert.equal(answer.status, 200);
+  return answer.text();
+}
+
 /** The events of an emitter that has addEventListener, as a queue to wait at. */
 export function queue(target, kind, map) {
   const here = [], waiting = [];

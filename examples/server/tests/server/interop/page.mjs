@@ -59,6 +59,16 @@ async function talk(browser) {
   await write(bob, "Everybody", "all of you");
   await line(ann, "all of youbob to everybody");
 
+  // Rooms are heard by those in them.
+  for (const page of [ann, bob]) {
+    await page.getByRole("textbox", { name: "Room" }).fill("btc");
+    await page.keyboard.press("Enter");
+    await page.getByRole("radio", { name: "#btc", exact: true }).waitFor({ state: "attached" });
+  }
+  await write(ann, "#btc", "it is up");
+  await line(bob, "it is upann to #btc");
+  await line(ann, "it is upto #btc: delivered");
+
   // The page reports a bad network before it gives the connection up, and then a good one.
   await order("pause");
   await write(ann, "bob", "am I late?");
@@ -79,6 +89,8 @@ async function talk(browser) {
     await order("start");
     await Promise.all([is(ann, "connected"), is(bob, "connected")]);
     await line(ann, `written after a ${end}to everybody: `);
+    await write(bob, "#btc", `back in the room after a ${end}`);
+    await line(ann, `back in the room after a ${end}bob to #btc`);
   }
 
   // A newer login is final for the older tab, until its user wants it back.
@@ -100,6 +112,13 @@ async function talk(browser) {
   }
   await ann.getByRole("button", { name: "Log out" }).click();
   await is(ann, "out");
+  await ann.locator("#name").fill("system"); // A name that nobody may have.
+  await ann.keyboard.press("Enter");
+  await is(ann, "ended");
+  assert.match(await ann.locator("#status").textContent(), /reserved/);
+  await ann.getByRole("button", { name: "Log in again" }).click();
+  await is(ann, "out");
+  await ann.locator("#name").fill("ann");
   // The close of the old socket comes late, and is not the new one's.
   await ann.keyboard.type("-marie");
   await ann.keyboard.press("Enter");

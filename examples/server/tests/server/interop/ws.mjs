@@ -1,5 +1,5 @@
 // node's ws against the server.
-import { address, assert, load, order, queue, run, soon } from "./common.mjs";
+import { address, assert, load, order, queue, run, soon, token } from "./common.mjs";
 
 const { WebSocket } = load("ws");
 
@@ -14,7 +14,7 @@ class Client {
   static async login(user) {
     const client = new Client();
     await client.opened("open");
-    client.send({ event: "login", user });
+    client.send({ event: "login", token: await token(user) });
     assert.deepEqual(await client.receive("greeting"), { event: "open", msg: "ok", user });
     return client;
   }
@@ -30,7 +30,7 @@ run(async () => {
   assert.equal(String(await soon("pong", new Promise((done) => ann.socket.once("pong", done)))), "x");
 
   ann.send({ event: "send", to: "bob", text: "hello", id: 1 });
-  assert.deepEqual(await bob.receive("relay"), { event: "message", from: "ann", text: "hello", id: 1 });
+  assert.deepEqual(await bob.receive("relay"), { event: "text", from: "ann", text: "hello", id: 1 });
   assert.deepEqual(await ann.receive("outcome"), { event: "sent", id: 1, reached: 1 });
   bob.send({ event: "open_screen", to_user: "ann" });
   assert.deepEqual(await ann.receive("relay"), { event: "open_screen", from_user: "bob" });
@@ -40,14 +40,15 @@ run(async () => {
   ann.send({ event: "dance" });
   assert.deepEqual(await ann.receive("reply"), { fromuserId: "system", event: "heart", msg: "event cannot be handled" });
 
-  const manager = new Client("/goLink/manager/7"), device = new Client("/goLink/device/7");
-  assert.deepEqual(await manager.receive("greeting"), { event: "open", msg: "ok", user: "7" });
-  assert.deepEqual(await device.receive("greeting"), { event: "open", msg: "ok", user: "7" });
-  manager.send({ event: "stop_screen", to_user: "7" });
-  assert.deepEqual(await device.receive("relay"), { event: "stop_screen", from_user: "7" });
+  const manager = new Client("/ws", { headers: { Authorization: `Bearer ${await token("manager")}` } });
+  const device = new Client(`/ws?token=${await token("device")}`);
+  assert.deepEqual(await manager.receive("greeting"), { event: "open", msg: "ok", user: "manager" });
+  assert.deepEqual(await device.receive("greeting"), { event: "open", msg: "ok", user: "device" });
+  manager.send({ event: "stop_screen", to_user: "device" });
+  assert.deepEqual(await device.receive("relay"), { event: "stop_screen", from_user: "manager" });
 
   const newer = await Client.login("bob");
-  assert.deepEqual(await bob.closed("replaced"), [4409, ""]);
+  assert.deepEqual(await bob.closed("replaced"), [4409, "replaced by a newer login"]);
   newer.send({ event: "heart" });
   assert.deepEqual(await newer.receive("heartbeat"), { event: "heart" });
 
@@ -56,9 +57,15 @@ run(async () => {
   device.socket.send(Buffer.alloc(100_000));
   assert.equal((await device.closed("too large"))[0], 1009);
 
-  const foreign = new Client("/ws", { origin: "http://evil.example" });
-  const [, response] = await soon("refusal", new Promise((done) => foreign.socket.once("unexpected-response", (...both) => done(both))));
-  assert.equal(response.statusCode, 403);
+  for (const [path, headers, status] of [
+    ["/ws", { Origin: "http://evil.example" }, 403],
+    ["/ws?token=forged", {}, 401],
+    ["/elsewhere", {}, 404],
+  ]) {
+    const refused = new Client(path, { headers });
+    const [, response] = await soon("refusal", new Promise((done) => refused.socket.once("unexpected-response", (...both) => done(both))));
+    assert.equal(response.statusCode, status);
+  }
 
   await order("stop");
   const [code, reason] = await ann.closed("stop");

@@ -1,0 +1,252 @@
+//! What a server is made of.
+
+use std::collections::hash_map::RandomState;
+use std::future::Future;
+use std::hash::BuildHasher;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::BoxError;
+use axum::extract::ConnectInfo;
+use heartline::ConfigError;
+use heartline::hub::{self, Admission, Config, Settings};
+use heartline_tungstenite::{Clock, Limits};
+use http::request::Parts as RequestParts;
+
+use crate::access::{Access, Deny, Handshake, User};
+use crate::closed::Closed;
+use crate::codec::Codec;
+use crate::context::Cx;
+use crate::frame_limits::FrameLimits;
+use crate::hooks::{Hooks, hook, hook2};
+use crate::hub::{Parts, Shared};
+use crate::origins::Origins;
+use crate::proxies::Proxies;
+use crate::server::Server;
+
+/// A server to be built: see [`Server::builder`].
+#[must_use = "nothing is built until `build`"]
+pub struct Builder<C: Codec> {
+    codec: C,
+    settings: Settings,
+    hooks: Hooks<C>,
+    limits: FrameLimits,
+    handler_timeout: Duration,
+    clock: Clock,
+    window: Duration,
+    cap: usize,
+}
+
+/// Why there is no server.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A setting or limit lies outside of its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It was to be built outside of a tokio runtime.
+    #[error("a server is built within a tokio runtime")]
+    NoRuntime,
+    /// Neither [`authenticate`](Builder::authenticate) nor [`on_login`](Builder::on_login) is set, so nobody could log in.
+    #[error("neither authenticate nor on_login is set, so nobody could log in")]
+    NoLogin,
+    /// [`Admission::origins`] is not its default. The hub knows too little of a request to compare them.
+    #[error("settings.admission.origins is not used by this server: use Builder::origins")]
+    OriginsOfSettings,
+}
+
+impl<C: Codec> Builder<C> {
+    pub(crate) fn new(codec: C, settings: Settings) -> Self {
+        let hooks = Hooks {
+            source: Arc::new(client_address),
+            origins: Origins::same(),
+            authenticate: None,
+            login: None,
+            open: None,
+            user: None,
+            message: None,
+            close: None,
+            error: None,
+        };
+        let window = Duration::from_millis(100);
+        let handler_timeout = Duration::from_secs(60);
+        Self {
+            codec,
+            settings,
+            hooks,
+            limits: FrameLimits::default(),
+            handler_timeout,
+            clock: Clock::default(),
+            window,
+            cap: 200,
+        }
+    }
+
+    /// Who sends an upgrade request, by its headers, cookies or query. Without it everybody logs in
+    /// [later](Access::Later).
+    ///
+    /// The request counts as a connection already. The hook has [`login_timeout`](Settings::login_timeout) for it, and is
+    /// dropped when the client hangs up. Without a result by then the request is answered with 503; a panic with 500; the
+    /// login of a user who is connected, where [`SecondLogin::Refuse`](hub::SecondLogin::Refuse) is set, with 409.
+    pub fn authenticate<F>(mut self, hook_: impl Fn(Handshake) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Access<C::User>, Deny>> + Send + 'static,
+    {
+        self.hooks.authenticate = Some(hook(hook_));
+        self
+    }
+
+    /// Whose credentials these are, when a message brings them: to log in, or to renew the login. It runs as
+    /// [`on_message`](Self::on_message) does, within [`handler_timeout`](Self::handler_timeout). Without this hook
+    /// credentials are an unknown event.
+    pub fn on_login<F>(mut self, hook: impl Fn(Cx<C>, C::Login) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<User<C::User>, Deny>> + Send + 'static,
+    {
+        self.hooks.login = Some(hook2(hook));
+        self
+    }
+
+    /// A connection is open: before its first message, and after its login if its request has authenticated it. It runs as
+    /// [`on_message`](Self::on_message) does, errors, panics and [`handler_timeout`](Self::handler_timeout) included.
+    pub fn on_open<F>(mut self, hook_: impl Fn(Cx<C>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        self.hooks.open = Some(hook(hook_));
+        self
+    }
+
+    /// Somebody has logged in on a connection, by request or by message: once for each connection, as it cannot change its user,
+    /// and not for renewals. [`Cx::user`] says who it is, and [`Cx::join`] works. It comes behind [`on_open`](Self::on_open) or
+    /// [`on_login`](Self::on_login) and before the next message, and runs as [`on_message`](Self::on_message) does.
+    pub fn on_user<F>(mut self, hook_: impl Fn(Cx<C>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        self.hooks.user = Some(hook(hook_));
+        self
+    }
+
+    /// A message arrived, also from who has not logged in, for whom [`Cx::user`] is `None`. Each connection handles one at a time: while this waits, nothing more is read from it; writing to
+    /// it goes on, and so does everything else. The client's own pings are not answered meanwhile, and neither is a close frame of
+    /// the client's or its end seen, unless something is written that it does not take. The heartbeat does not find the
+    /// connection silent. So a handler has [`handler_timeout`](Self::handler_timeout), and is dropped with the connection.
+    ///
+    /// An error ends the message and not the connection: it is counted, and handed to [`on_error`](Self::on_error). A panic
+    /// closes the connection with 1011.
+    pub fn on_message<F>(mut self, hook: impl Fn(Cx<C>, C::In) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        self.hooks.message = Some(hook2(hook));
+        self
+    }
+
+    /// A connection that was open has ended. Its user is offline, or has another connection. The hook has
+    /// [`close_timeout`](Settings::close_timeout) for it.
+    pub fn on_close<F>(mut self, hook: impl Fn(Cx<C>, Closed) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.hooks.close = Some(hook2(hook));
+        self
+    }
+
+    /// A handler returned an error.
+    pub fn on_error(mut self, hook: impl Fn(&Cx<C>, BoxError) + Send + Sync + 'static) -> Self {
+        self.hooks.error = Some(Arc::new(hook));
+        self
+    }
+
+    /// How long a handler may run, those of [`on_open`](Self::on_open), [`on_login`](Self::on_login), [`on_user`](Self::on_user)
+    /// and [`on_message`](Self::on_message): 1 ms to a day, default 60 s, a choice. Past it the handler is dropped and its connection
+    /// closed with 1011. Work that takes longer belongs into a task of its own, which may keep the [`Cx`].
+    pub fn handler_timeout(mut self, timeout: Duration) -> Self {
+        self.handler_timeout = timeout;
+        self
+    }
+
+    /// Where requests come from. By default the [`ClientIp`](crate::ClientIp).
+    pub fn source(mut self, source: impl Fn(&RequestParts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
+        self.hooks.source = Arc::new(source);
+        self
+    }
+
+    /// From which web pages the server may be used. Default [`Origins::same`], which is as good as the list of
+    /// [hosts](crate::Hosts). With [`Admission::without_origin`] = false they are [required](Origins::required);
+    /// [`Admission::origins`] has to be left at its default.
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.hooks.origins = origins;
+        self
+    }
+
+    /// How large messages and buffers may be. Default [`FrameLimits::default`].
+    pub fn limits(mut self, limits: FrameLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// For connections that [watch presence](Cx::watch_presence): the shortest time between two notices, 10 ms to a minute,
+    /// default 100 ms; and how many users the first notice names, 0 to 65,536, default 200. Both are choices.
+    pub fn presence(mut self, window: Duration, cap: usize) -> Self {
+        (self.window, self.cap) = (window, cap);
+        self
+    }
+
+    /// The clock of the hub, which should count suspend. Default [`Clock::boot`].
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The server, which begins at once to wait for requests.
+    ///
+    /// # Errors
+    /// The first setting outside of its range, by its name; no tokio runtime; nobody could log in; origins in the settings.
+    pub fn build(self) -> Result<Server<C>, BuildError> {
+        let (mut settings, mut hooks) = (self.settings, self.hooks);
+        if settings.admission.origins != Admission::default().origins {
+            return Err(BuildError::OriginsOfSettings);
+        }
+        if !settings.admission.without_origin {
+            hooks.origins = hooks.origins.required();
+        }
+        // Checked before the hub is asked.
+        settings.admission = Admission { origins: hub::Origins::Any, without_origin: true, ..settings.admission };
+        let config = Config::new(settings)?;
+        let limits = Limits::from(self.limits);
+        let socket = limits.config()?;
+        self.limits.check(&config)?;
+        ConfigError::within(
+            "handler_timeout",
+            self.handler_timeout,
+            Duration::from_millis(1)..=Duration::from_secs(86_400),
+        )?;
+        ConfigError::within("presence.window", self.window, Duration::from_millis(10)..=Duration::from_secs(60))?;
+        ConfigError::within("presence.cap", self.cap, 0..=65_536)?;
+        if hooks.authenticate.is_none() && hooks.login.is_none() {
+            return Err(BuildError::NoLogin);
+        }
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let parts = Parts {
+            codec: self.codec,
+            hooks,
+            limits,
+            socket,
+            handler_timeout: self.handler_timeout,
+            config,
+            clock: self.clock,
+            presence: (self.window, self.cap),
+            // It decides when clients come back, and nothing that has to be secret.
+            seed: RandomState::new().hash_one(()),
+        };
+        Ok(Server::from_shared(Shared::start(parts, &runtime)))
+    }
+}
+
+fn client_address(parts: &RequestParts) -> Option<IpAddr> {
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(Proxies::of(&parts.extensions).client(peer.ip(), &parts.headers))
+}

@@ -1,0 +1,238 @@
+//! What can be done with a server from outside its connections.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::routing::{MethodRouter, get};
+use heartline::hub::{self, Input, Room, Settings};
+use heartline::{CloseCode, ConnId};
+
+use crate::builder::Builder;
+use crate::codec::Codec;
+use crate::hub::{Answer, Shared};
+use crate::outcome::{NotJoined, Reach, SendError};
+use crate::telemetry;
+
+/// A WebSocket server: who is connected, and what can be done from outside any connection. Clones are the same server.
+///
+/// It lives as long as a clone or a connection does. Dropping all clones ends no connection.
+pub struct Server<C: Codec>(Arc<Shared<C>>);
+
+/// Who is to hear a broadcast: from the name of a room, or [`All`](Self::All).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Audience {
+    /// Everybody online.
+    All,
+    /// Who is in this room.
+    Room(Room),
+}
+
+impl<R: Into<Room>> From<R> for Audience {
+    fn from(room: R) -> Self {
+        Self::Room(room.into())
+    }
+}
+
+/// How a server goes down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shutdown {
+    /// After how long the connections that remain are aborted, and until when what is queued may go out.
+    pub within: Duration,
+    /// The time over which connections are closed, one after the other.
+    pub pace: Duration,
+    /// The time after `pace` over which the clients' returns are spread.
+    pub spread: Duration,
+}
+
+impl Default for Shutdown {
+    /// 20 s, 2 s and 10 s: within the 25 s that [`serve`](crate::serve()) gives.
+    fn default() -> Self {
+        Self { within: Duration::from_secs(20), pace: Duration::from_secs(2), spread: Duration::from_secs(10) }
+    }
+}
+
+/// Counters and gauges of a server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct ServerStats {
+    /// What the hub has counted.
+    pub hub: hub::Stats,
+    /// Connections now, those being closed included.
+    pub connections: usize,
+    /// Those of them that have not logged in.
+    pub anonymous: usize,
+    /// Users online now.
+    pub online: usize,
+    /// Bytes that wait to be written to all connections, with 64 for each message besides its payload.
+    pub unwritten: u64,
+    /// Panics of handlers, hooks and the codec; each but those of `notice` has cost its connection.
+    pub panics: u64,
+    /// Errors of handlers.
+    pub errors: u64,
+    /// Handlers that had not returned by [`handler_timeout`](Builder::handler_timeout); each has cost its connection.
+    pub timeouts: u64,
+}
+
+impl<C: Codec> Server<C> {
+    /// A builder for a server with this codec and these settings of its hub.
+    pub fn builder(codec: C, settings: Settings) -> Builder<C> {
+        Builder::new(codec, settings)
+    }
+
+    pub(crate) fn from_shared(shared: Arc<Shared<C>>) -> Self {
+        Self(shared)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared<C> {
+        &self.0
+    }
+
+    /// The handler of upgrade requests, for `Router::route`.
+    ///
+    /// A request is admitted or denied by the hub before anything else is done about it, then authenticated, then answered.
+    /// It needs a server of HTTP/1.1 with upgrades that tells the address of the socket's other end, as
+    /// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo): without it, sources are not limited.
+    pub fn route<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
+        let server = self.clone();
+        get(move |request| crate::upgrade::upgrade(server, request))
+    }
+
+    /// Queues a message from the server itself for a user's connection.
+    ///
+    /// # Errors
+    /// [`Offline`](SendError::Offline), [`Full`](SendError::Full) or [`Unsendable`](SendError::Unsendable).
+    pub fn send(&self, to: &C::User, message: &C::Out) -> Result<(), SendError> {
+        self.sent(to, message, false)
+    }
+
+    /// The same, but the message is dropped where the recipient is slow.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and [`Dropped`](SendError::Dropped).
+    pub fn send_volatile(&self, to: &C::User, message: &C::Out) -> Result<(), SendError> {
+        self.sent(to, message, true)
+    }
+
+    fn sent(&self, to: &C::User, message: &C::Out, volatile: bool) -> Result<(), SendError> {
+        let frame = self.0.encode(message)?;
+        self.0.step(|core, _| {
+            let conn = core.hub.conn_of(to).ok_or(SendError::Offline)?;
+            core.send(conn, frame, volatile)
+        })
+    }
+
+    /// Queues a message from the server itself for everybody online, or in a room.
+    ///
+    /// # Errors
+    /// [`Unsendable`](SendError::Unsendable).
+    pub fn broadcast(&self, to: impl Into<Audience>, message: &C::Out) -> Result<Reach, SendError> {
+        self.broadcasted(None, to.into(), message, false)
+    }
+
+    /// The same, but those who are slow are left out.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast).
+    pub fn broadcast_volatile(&self, to: impl Into<Audience>, message: &C::Out) -> Result<Reach, SendError> {
+        self.broadcasted(None, to.into(), message, true)
+    }
+
+    pub(crate) fn broadcasted(
+        &self,
+        from: Option<ConnId>,
+        to: Audience,
+        message: &C::Out,
+        volatile: bool,
+    ) -> Result<Reach, SendError> {
+        let message = self.0.encode(message)?;
+        let bytes = crate::hub::peer::cost(&message);
+        let room = match to {
+            Audience::All => None,
+            Audience::Room(room) => Some(room),
+        };
+        let input = Input::Broadcast { from, room, except: Vec::new(), message, bytes, volatile, tag: 0 };
+        self.0.step(|core, now| match from {
+            Some(_) => core.broadcast(now, input),
+            None => Ok(core.announce(now, input)),
+        })
+    }
+
+    /// Puts a connection into a room. Returns the number of members.
+    ///
+    /// # Errors
+    /// The hub's reason; `Repeated` within `reply_gap` of another refusal; `Closed`.
+    pub fn join(&self, conn: ConnId, room: impl Into<Room>) -> Result<u32, NotJoined> {
+        let room = room.into();
+        self.0.step(|core, now| match core.feed(now, Input::Join { conn, room }) {
+            Some(Answer::Joined(members)) => Ok(members),
+            Some(Answer::JoinRefused(reason)) => Err(NotJoined::Refused(reason)),
+            _ if core.is_open(conn) => Err(NotJoined::Repeated),
+            _ => Err(NotJoined::Closed),
+        })
+    }
+
+    /// Takes a connection out of a room, if it is in it.
+    pub fn leave(&self, conn: ConnId, room: impl Into<Room>) {
+        let room = room.into();
+        self.0.step(|core, now| core.feed(now, Input::Leave { conn, room }));
+    }
+
+    /// Who is in a room, in the order of the connections' ids, from one id on if one is given, and how many there are.
+    pub fn members(&self, room: impl Into<Room>, from: Option<ConnId>, most: usize) -> (Vec<(ConnId, C::User)>, u32) {
+        let room = room.into();
+        self.0.look(|core| {
+            let members = core.hub.members(room.as_bytes(), from).take(most);
+            (members.map(|(conn, user)| (conn, user.clone())).collect(), core.hub.room_size(room.as_bytes()))
+        })
+    }
+
+    /// Closes a connection behind what is queued for it. The reason is cut to 123 bytes.
+    pub fn close(&self, conn: ConnId, code: CloseCode, reason: impl Into<String>) {
+        let reason = reason.into();
+        self.0.step(|core, now| core.close(now, conn, code, reason));
+    }
+
+    /// The connection of a user who is online.
+    pub fn conn_of(&self, user: &C::User) -> Option<ConnId> {
+        self.0.look(|core| core.hub.conn_of(user))
+    }
+
+    /// The first users online, in order, and how many there are.
+    pub fn online(&self, most: usize) -> (Vec<C::User>, usize) {
+        self.0.look(|core| {
+            let online = core.hub.online();
+            let count = online.len();
+            (online.take(most).map(|(user, _)| user.clone()).collect(), count)
+        })
+    }
+
+    /// Counters and gauges at this moment.
+    pub fn stats(&self) -> ServerStats {
+        self.0.stats()
+    }
+
+    /// Admits nobody any more, asks every client to come back later, and returns when the last connection has ended: at the
+    /// latest after `within` and the time that [`on_close`](Builder::on_close) has.
+    ///
+    /// Cancel safe: dropped, the shutdown goes on.
+    pub async fn shutdown(&self, shutdown: Shutdown) {
+        let Shutdown { within, pace, spread } = shutdown;
+        telemetry::shutting_down();
+        self.0.step(|core, now| core.feed(now, Input::Shutdown { within, pace, spread }));
+        self.0.finished().await;
+        telemetry::finished();
+    }
+}
+
+impl<C: Codec> Clone for Server<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C: Codec> fmt::Debug for Server<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
