@@ -74,7 +74,7 @@ pub enum Notice<'a, U> {
     },
     /// The login was refused by the hub.
     LoginRefused {
-        /// Why.
+        /// What prevents it.
         reason: LoginRefusal,
         /// After how long another attempt may succeed.
         retry_after: Option<Duration>,

@@ -83,6 +83,7 @@ mod closed;
 mod codec;
 mod connection;
 mod context;
+mod count;
 mod frame_limits;
 mod hooks;
 mod hosts;

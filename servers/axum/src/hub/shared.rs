@@ -1,6 +1,5 @@
 //! The lock around the hub, and the one timer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tungstenite::protocol::WebSocketConfig;
 
 use super::CoreOf;
 use crate::codec::{Codec, Notice};
+use crate::count::Count;
 use crate::hooks::Hooks;
 use crate::outcome::SendError;
 use crate::presence::{Presence, Window};
@@ -43,20 +43,6 @@ pub(crate) struct Counts {
     pub(crate) panics: Count,
     pub(crate) errors: Count,
     pub(crate) timeouts: Count,
-}
-
-/// A number that only grows. Each stands alone, so that no order is needed.
-#[derive(Default)]
-pub(crate) struct Count(AtomicU64);
-
-impl Count {
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// What a server is made of.

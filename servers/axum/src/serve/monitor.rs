@@ -1,12 +1,12 @@
 //! What happened to sockets, counted.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::task::JoinError;
 
 use super::gate::Refused;
 use super::watch::Late;
+use crate::count::Count;
 
 /// What happened to sockets since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -59,24 +59,6 @@ pub(super) struct Counts {
     idle: Count,
     late_readers: Count,
     panicked: Count,
-}
-
-#[derive(Default)]
-pub(super) struct Count(AtomicU64);
-
-impl Count {
-    /// Each count stands alone, so that no order is needed.
-    pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 impl Counts {

@@ -42,7 +42,7 @@ impl fmt::Display for Kind {
 /// Connections that keep the server waiting.
 #[derive(Clone, Debug)]
 pub struct Silent {
-    /// How.
+    /// What they leave out.
     pub kind: Kind,
     /// How many.
     pub connections: usize,
