@@ -27,6 +27,7 @@ pub async fn befall<M>(client: &Client<M>, server: &mut Server, ledger: &Ledger,
         ledger.grows_by(between).await;
         restart(client, server).await;
     }
+    until(client, "a connection", |status| status.state == State::Open).await;
     ledger.grows_by(BETWEEN).await;
     let stats = client.stats().session;
     assert!(stats.ready >= 4 && stats.lost_to_heartbeat >= 1 && stats.redeliveries >= 1, "{stats:?}");
