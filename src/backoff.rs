@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::check::{ConfigError, MILLISECOND, YEAR, within};
 use crate::random::between;
-use crate::time::nanos;
+use crate::time::{Span, nanos};
 
 /// How randomness spreads a delay below its ceiling: the truncated exponential `base · 2ⁿ`, at most `max`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -83,20 +83,24 @@ impl Backoff {
     /// assert_eq!(backoff.delay(u32::MAX, Duration::ZERO, 0), Duration::from_secs(60));
     /// ```
     pub fn delay(&self, attempt: u32, previous: Duration, random: u64) -> Duration {
+        Duration::from_nanos(self.delay_nanos(attempt, nanos(previous), random))
+    }
+
+    fn delay_nanos(&self, attempt: u32, previous: u64, random: u64) -> u64 {
         let (base, min) = (nanos(self.base), nanos(self.min));
         let max = nanos(self.max).max(min);
         let doublings = attempt.saturating_sub(1);
         let ceiling = 1_u64.checked_shl(doublings).map_or(max, |factor| base.saturating_mul(factor)).min(max);
-        let drawn = match self.jitter {
-            Jitter::None => ceiling,
-            Jitter::Equal => between((ceiling / 2).max(min), ceiling, random),
-            Jitter::Full => between(min, ceiling, random),
+        let (low, high) = match self.jitter {
+            Jitter::None => (ceiling, ceiling),
+            Jitter::Equal => ((ceiling / 2).max(min), ceiling),
+            Jitter::Full => (min, ceiling),
             Jitter::Decorrelated => {
                 let floor = base.clamp(min, max);
-                between(floor, nanos(previous).max(floor).saturating_mul(3).min(max), random)
+                (floor, previous.max(floor).saturating_mul(3).min(max))
             }
         };
-        Duration::from_nanos(drawn.clamp(min, max))
+        between(low, high, random).clamp(min, max)
     }
 }
 
@@ -133,14 +137,17 @@ impl Retry {
     pub const fn delay(self) -> Duration {
         Duration::from_nanos(self.delay_nanos)
     }
+
+    pub(crate) const fn span(self) -> Span {
+        Span::from_nanos(self.delay_nanos)
+    }
 }
 
 impl Retries {
     /// Draws the next retry out of 64 random bits.
     pub fn draw(&self, backoff: &Backoff, random: u64) -> Retry {
         let attempt = self.attempt.saturating_add(1);
-        let delay = backoff.delay(attempt, Duration::from_nanos(self.previous_nanos), random);
-        Retry { attempt, delay_nanos: nanos(delay) }
+        Retry { attempt, delay_nanos: backoff.delay_nanos(attempt, self.previous_nanos, random) }
     }
 
     /// Counts a retry that was drawn.

@@ -18,17 +18,83 @@ pub struct ConfigError {
     /// Which setting, as a path from the settings.
     pub field: &'static str,
     /// What it was set to.
-    pub value: String,
+    pub value: SettingValue,
     /// What it may be set to.
-    pub allowed: String,
+    pub allowed: Allowed,
 }
+
+/// What a setting was set to, or an end of its range.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SettingValue {
+    /// A time.
+    Duration(Duration),
+    /// A count, or a size in bytes.
+    Number(u64),
+    /// Anything else, as it was given.
+    Text(String),
+}
+
+/// What a setting may be set to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Allowed {
+    /// From the first to the second, both included.
+    Range(SettingValue, SettingValue),
+    /// What these words say.
+    Text(String),
+}
+
+// Values are formatted when they are shown, so that a program that never shows one carries no code for it.
+impl fmt::Display for SettingValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Duration(duration) => fmt::Debug::fmt(duration, formatter),
+            Self::Number(number) => number.fmt(formatter),
+            Self::Text(text) => fmt::Debug::fmt(text, formatter),
+        }
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Range(low, high) => write!(formatter, "{low} to {high}"),
+            Self::Text(text) => formatter.write_str(text),
+        }
+    }
+}
+
+impl From<Duration> for SettingValue {
+    fn from(duration: Duration) -> Self {
+        Self::Duration(duration)
+    }
+}
+
+impl From<usize> for SettingValue {
+    fn from(number: usize) -> Self {
+        Self::Number(number as u64)
+    }
+}
+
+macro_rules! number {
+    ($($int:ty)*) => {$(
+        impl From<$int> for SettingValue {
+            fn from(number: $int) -> Self {
+                Self::Number(number.into())
+            }
+        }
+    )*};
+}
+
+number!(u8 u16 u32 u64);
 
 impl ConfigError {
     /// For settings of a crate on top of this one: whether one lies in its range, both ends included.
     ///
     /// # Errors
     /// With the field, its value and the range, if it does not.
-    pub fn within<T: PartialOrd + fmt::Debug>(
+    pub fn within<T: PartialOrd + Into<SettingValue>>(
         field: &'static str,
         value: T,
         allowed: RangeInclusive<T>,
@@ -36,13 +102,13 @@ impl ConfigError {
         if allowed.contains(&value) {
             return Ok(());
         }
-        let allowed = alloc::format!("{:?} to {:?}", allowed.start(), allowed.end());
-        Err(Self { field, value: alloc::format!("{value:?}"), allowed })
+        let (low, high) = allowed.into_inner();
+        Err(Self { field, value: value.into(), allowed: Allowed::Range(low.into(), high.into()) })
     }
 }
 
 /// Both ends are allowed.
-pub(crate) fn within<T: PartialOrd + fmt::Debug>(
+pub(crate) fn within<T: PartialOrd + Into<SettingValue>>(
     field: &'static str,
     value: T,
     low: T,

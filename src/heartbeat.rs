@@ -5,7 +5,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::check::{ConfigError, DAY, MILLISECOND, within};
-use crate::time::{Deadline, Timestamp, nanos};
+use crate::time::{Deadline, Span, Timestamp};
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
@@ -315,7 +315,7 @@ impl Heartbeat {
         let recovered = self.alive(now);
         match config.mode {
             // As `arm` would, without a question.
-            HeartbeatMode::WhenIdle { interval, .. } => self.wake = Deadline::after(Some(now), Some(interval)),
+            HeartbeatMode::WhenIdle { interval, .. } => self.wake = Deadline::at(now.plus(Span::of(interval))),
             _ => self.arm(config, now),
         }
         recovered
@@ -349,13 +349,24 @@ impl Heartbeat {
     /// `late` is how much later the timer was called than it was due, as measured by the timer's owner: with
     /// one timer for many purposes that is the lateness of the earliest of them, not of this heartbeat's own.
     pub fn timer(&mut self, config: &HeartbeatConfig, now: Timestamp, late: Duration) -> Option<HeartbeatEvent> {
+        self.timer_late(config, now, Span::of(late))
+    }
+
+    /// As [`timer`](Self::timer).
+    pub(crate) fn timer_late(
+        &mut self,
+        config: &HeartbeatConfig,
+        now: Timestamp,
+        late: Span,
+    ) -> Option<HeartbeatEvent> {
         let event = self.due(config, now, late);
         self.arm(config, now);
         event
     }
 
-    fn due(&mut self, config: &HeartbeatConfig, now: Timestamp, late: Duration) -> Option<HeartbeatEvent> {
-        if late > config.late_tolerance && self.waited(config, now) > config.late_tolerance && !self.is(GRACE_USED) {
+    fn due(&mut self, config: &HeartbeatConfig, now: Timestamp, late: Span) -> Option<HeartbeatEvent> {
+        let tolerance = Span::of(config.late_tolerance);
+        if late > tolerance && self.waited(config, now) > tolerance && !self.is(GRACE_USED) {
             let ping = self.ping(config, now);
             self.flags |= GRACE_USED;
             return Some(HeartbeatEvent::Slept { ping });
@@ -375,9 +386,8 @@ impl Heartbeat {
     }
 
     /// How long an answer has been waited for, where its absence is death.
-    fn waited(&self, config: &HeartbeatConfig, now: Timestamp) -> Duration {
-        let since = self.silent_since(config).filter(|_| config.mode.timeout().is_some());
-        since.map_or(Duration::ZERO, |since| now.saturating_since(since))
+    fn waited(&self, config: &HeartbeatConfig, now: Timestamp) -> Span {
+        if config.mode.timeout().is_some() { self.silent_since(config).lateness(now) } else { Span::ZERO }
     }
 
     /// Starts a wait, with a ping if the mode has pings.
@@ -399,34 +409,40 @@ impl Heartbeat {
         self.flags & flag != 0
     }
 
-    /// Since when an answer (`Listen`: any sign) has been missing.
-    fn silent_since(&self, config: &HeartbeatConfig) -> Option<Timestamp> {
+    /// Since when an answer (`Listen`: any sign) has been missing; never if none is.
+    fn silent_since(&self, config: &HeartbeatConfig) -> Deadline {
         match config.mode {
-            HeartbeatMode::Off => None,
-            HeartbeatMode::Listen { .. } => Some(self.last_life.max(self.last_ping)),
-            HeartbeatMode::WhenIdle { .. } | HeartbeatMode::Periodic { .. } => {
-                self.is(AWAITING).then_some(self.last_ping)
-            }
+            HeartbeatMode::Listen { .. } => self.idle_since(),
+            HeartbeatMode::WhenIdle { .. } | HeartbeatMode::Periodic { .. } if self.is(AWAITING) => self.pinged_at(),
+            _ => Deadline::NEVER,
         }
     }
 
+    fn idle_since(&self) -> Deadline {
+        Deadline::at(self.last_life.max(self.last_ping))
+    }
+
+    fn pinged_at(&self) -> Deadline {
+        Deadline::at(self.last_ping)
+    }
+
     fn death(&self, config: &HeartbeatConfig) -> Deadline {
-        Deadline::after(self.silent_since(config), config.mode.timeout())
+        Deadline::after(self.silent_since(config), Span::of_option(config.mode.timeout()))
     }
 
     /// Only a ping can be answered slowly: without one, silence means nothing before it means death.
     fn slow(&self, config: &HeartbeatConfig) -> Deadline {
         let asked = self.is(AWAITING) && !self.is(DEGRADED);
-        Deadline::after(asked.then_some(self.last_ping), config.slow_after)
+        if asked { Deadline::after(self.pinged_at(), Span::of_option(config.slow_after)) } else { Deadline::NEVER }
     }
 
     fn next_ping(&self, config: &HeartbeatConfig) -> Deadline {
         let since = match config.mode {
-            HeartbeatMode::WhenIdle { .. } if self.is(AWAITING) => None,
-            HeartbeatMode::WhenIdle { .. } => Some(self.last_life.max(self.last_ping)),
-            HeartbeatMode::Off | HeartbeatMode::Periodic { .. } | HeartbeatMode::Listen { .. } => Some(self.last_ping),
+            HeartbeatMode::WhenIdle { .. } if self.is(AWAITING) => Deadline::NEVER,
+            HeartbeatMode::WhenIdle { .. } => self.idle_since(),
+            HeartbeatMode::Off | HeartbeatMode::Periodic { .. } | HeartbeatMode::Listen { .. } => self.pinged_at(),
         };
-        Deadline::after(since, config.mode.interval())
+        Deadline::after(since, Span::of_option(config.mode.interval()))
     }
 
     /// The earliest moment at which anything can be due, even if a message came now: it could not move the
@@ -439,7 +455,7 @@ impl Heartbeat {
                 self.next_ping(config)
             }
             HeartbeatMode::WhenIdle { interval, .. } => {
-                let answered_now = Deadline::after(Some(now), Some(interval));
+                let answered_now = Deadline::at(now.plus(Span::of(interval)));
                 self.death(config).min(self.slow(config)).min(answered_now)
             }
             HeartbeatMode::Periodic { .. } => self.death(config).min(self.slow(config)).min(self.next_ping(config)),
@@ -460,8 +476,8 @@ impl Heartbeat {
         for deadline in [self.wake, self.death(config), self.slow(config), self.next_ping(config)] {
             into.extend(deadline.distance(now, Duration::ZERO));
         }
-        let waited = self.waited(config, now).min(config.late_tolerance.saturating_add(NANOSECOND));
-        into.extend([u64::from(self.flags), nanos(waited)]);
+        let waited = self.waited(config, now).min(Span::of(config.late_tolerance.saturating_add(NANOSECOND)));
+        into.extend([u64::from(self.flags), waited.as_nanos()]);
     }
 }
 

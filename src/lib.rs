@@ -93,7 +93,7 @@
 //! - The peer has a message that was sent at least once: [`Input::Acked`], after [`Session::received`] or
 //!   [`Input::Alive`] for the frame that said so. It is not wanted any more: [`Input::Cancel`].
 //! - The greeting is over: [`Input::Ready`], if the config has a greeting.
-//! - The network came back or changed: [`Input::NetworkChanged`].
+//! - The network came back or changed: [`Input::NetworkChanged`]. None is left: [`Input::NetworkLost`], once, whatever the state.
 //!
 //! # 5. The messages to send
 //!
@@ -304,7 +304,7 @@ mod random;
 mod session;
 mod time;
 
-pub use check::ConfigError;
+pub use check::{Allowed, ConfigError, SettingValue};
 pub use close_code::{CloseCode, InvalidCloseCode};
 pub use conn::ConnId;
 pub use session::action::Action;

@@ -52,16 +52,59 @@ impl Timestamp {
     /// This moment moved later by `by`, stopping at [`Timestamp::MAX`].
     #[must_use]
     pub const fn saturating_add(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(nanos(by)))
+        self.plus(Span::of(by))
+    }
+
+    pub(crate) const fn plus(self, by: Span) -> Self {
+        Self(self.0.saturating_add(by.0))
     }
 
     /// How long after `earlier` this moment is; zero if it is not.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.since(earlier).0)
+    }
+
+    pub(crate) const fn since(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A length of time in whole nanoseconds; the longest stands for no end.
+// One number to compare and to add where a `Duration` has two: 250 bytes less to download.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Span(u64);
+
+impl Span {
+    pub(crate) const ZERO: Self = Self(0);
+    pub(crate) const NANOSECOND: Self = Self(1);
+    pub(crate) const ENDLESS: Self = Self(u64::MAX);
+
+    pub(crate) const fn of(duration: Duration) -> Self {
+        Self(nanos(duration))
+    }
+
+    /// Endless for none.
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    pub(crate) const fn of_option(duration: Option<Duration>) -> Self {
+        match duration {
+            Some(duration) => Self::of(duration),
+            None => Self::ENDLESS,
+        }
+    }
+
+    pub(crate) const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    pub(crate) const fn as_nanos(self) -> u64 {
+        self.0
     }
 }
 
 /// A duration in whole nanoseconds, stopping at the end of `u64`.
+// WebAssembly has no multiplication that tells of an overflow: inlined everywhere it would be 270 bytes more to download.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 pub(crate) const fn nanos(duration: Duration) -> u64 {
     match duration.as_secs().checked_mul(1_000_000_000) {
         Some(nanos) => nanos.saturating_add(duration.subsec_nanos() as u64),
@@ -90,13 +133,10 @@ impl Deadline {
         Self(instant)
     }
 
-    /// So long after a moment; never if there is none, or no length.
+    /// So long after a moment; never if there is none, or no end.
     #[inline]
-    pub(crate) const fn after(since: Option<Timestamp>, by: Option<Duration>) -> Self {
-        match (since, by) {
-            (Some(since), Some(by)) => Self(since.saturating_add(by)),
-            _ => Self::NEVER,
-        }
+    pub(crate) const fn after(since: Self, by: Span) -> Self {
+        Self(since.0.plus(by))
     }
 
     /// So much sooner; never if it is never.
@@ -131,8 +171,8 @@ impl Deadline {
     }
 
     /// How long ago it passed; zero for one that has not.
-    pub(crate) const fn lateness(self, now: Timestamp) -> Duration {
-        now.saturating_since(self.0)
+    pub(crate) const fn lateness(self, now: Timestamp) -> Span {
+        now.since(self.0)
     }
 }
 

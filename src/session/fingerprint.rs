@@ -49,7 +49,7 @@ impl<M> Machine<M> {
             into.push(self.random.state());
         }
         let mut digest = Digest(&mut into);
-        (self.last_loss, self.renew).hash(&mut digest);
+        (self.last_loss, self.renew, self.network_lost).hash(&mut digest);
         self.pending.fingerprint(&mut digest);
         if self.pending.has(SCHEDULE) {
             self.cause.hash(&mut digest);

@@ -100,8 +100,13 @@ pub enum Input<M> {
     },
     /// The deadline is due. Early calls are harmless.
     Timer,
-    /// The operating system reports that the network changed or came back.
+    /// The operating system reports that the network changed or came back: a session that waits dials at once, an open
+    /// link is pinged.
     NetworkChanged,
+    /// The operating system reports that no network is left: until [`NetworkChanged`](Self::NetworkChanged), or until a
+    /// dial opens all the same, each retry waits longer by `max_retry_after`. Report it in any state; an open link stays
+    /// as long as it lives, and `Connect` and `Reconnect` dial as ever.
+    NetworkLost,
     /// The application wants to end the session: refuse new messages, send the rest, close.
     Close {
         /// The code of the close frame.

@@ -14,6 +14,7 @@ pub(crate) mod round_trip;
 pub mod stats;
 
 mod fingerprint;
+mod heap;
 mod machine;
 mod pending;
 mod phase;

@@ -1,17 +1,17 @@
 //! Messages on their way out: bounded, in order, each with exactly one outcome.
 
 use alloc::boxed::Box;
-use alloc::collections::{BinaryHeap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 use core::time::Duration;
 
 use super::action::Action;
+use super::heap::Heap;
 use super::message::{Delivery, MessageId, Outcome, Outgoing, Reason, Refusal, Refused, Transmit};
 use super::queue::{Header, Queue};
 use super::ring::Ring;
 use crate::check::{ConfigError, DAY, MILLISECOND, within};
-use crate::time::{Deadline, Timestamp, nanos};
+use crate::time::{Deadline, Span, Timestamp};
 
 /// What happens to a message for which there is no room.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -80,7 +80,12 @@ impl OutboxConfig {
         if let Some(timeout) = self.ack_timeout {
             within("outbox.ack_timeout", timeout, MILLISECOND, DAY)?;
         }
-        within("outbox.max_losses", self.max_losses, 1, u16::MAX)
+        within("outbox.max_losses", u32::from(self.max_losses), 1, u16::MAX.into())
+    }
+
+    /// When the acknowledgement is due of what is sent now.
+    fn ack_due(&self, now: Timestamp) -> Deadline {
+        Deadline::after(Deadline::at(now), Span::of_option(self.ack_timeout))
     }
 
     fn limits(&self, lane: Lane) -> Room {
@@ -112,7 +117,7 @@ struct Queues<M> {
     fresh: Queue<M>,
     lent: Option<Lent>,
     /// When which message expires, messages that were resolved since included.
-    expiries: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    expiries: Heap<(Timestamp, u64)>,
     /// How many of `expiries` are of messages without an outcome.
     live_expiries: usize,
     /// The earliest of all times to live and acknowledgements due; may be that of a message resolved since.
@@ -184,13 +189,15 @@ enum Ending {
     Unconfirmed(Reason),
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Room {
     messages: u32,
     bytes: u64,
 }
 
 impl Room {
+    const NONE: Self = Self { messages: 0, bytes: 0 };
+
     fn take(&mut self, size: u32) {
         self.messages += 1;
         self.bytes += u64::from(size);
@@ -352,14 +359,14 @@ impl<M> Outbox<M> {
 
     /// Starts the waits for acknowledgements anew that were not started anew before. True if one of them is longer than
     /// `tolerance`.
-    pub(crate) fn restart_ack_waits(&mut self, config: &OutboxConfig, now: Timestamp, tolerance: Duration) -> bool {
-        let ack_due = Deadline::after(Some(now), config.ack_timeout);
+    pub(crate) fn restart_ack_waits(&mut self, config: &OutboxConfig, now: Timestamp, tolerance: Span) -> bool {
+        let ack_due = config.ack_due(now);
         self.queues.as_mut().is_some_and(|queues| queues.restart_ack_waits(tolerance, ack_due))
     }
 
     /// Starts every running wait for an acknowledgement anew, as if its message had been sent now.
     pub(crate) fn begin_ack_waits(&mut self, config: &OutboxConfig, now: Timestamp) {
-        let ack_due = Deadline::after(Some(now), config.ack_timeout);
+        let ack_due = config.ack_due(now);
         if let Some(queues) = self.queues.as_mut() {
             queues.begin_ack_waits(ack_due);
         }
@@ -454,12 +461,12 @@ impl<M> Queues<M> {
             sent_up_to: 0,
             fresh: Queue::new(),
             lent: None,
-            expiries: BinaryHeap::new(),
+            expiries: Heap::new(),
             live_expiries: 0,
             due: Deadline::NEVER,
             resolved: Ring::new(),
             handed_back: VecDeque::new(),
-            held: [Room::default(); 3],
+            held: [Room::NONE; 3],
             used: false,
         })
     }
@@ -517,10 +524,10 @@ impl<M> Queues<M> {
     fn note_expiry(&mut self, at: Timestamp, id: u64) {
         self.due = self.due.min(Deadline::at(at));
         self.live_expiries += 1;
-        self.expiries.push(Reverse((at, id)));
+        self.expiries.push((at, id));
         if self.expiries.len() > 2 * self.live_expiries + 16 {
-            let mut expiries = core::mem::take(&mut self.expiries);
-            expiries.retain(|Reverse((_, id))| self.waits(*id));
+            let mut expiries = core::mem::replace(&mut self.expiries, Heap::new());
+            expiries.retain(|(_, id)| self.waits(id));
             self.expiries = expiries;
         }
     }
@@ -641,7 +648,7 @@ impl<M> Queues<M> {
     /// The first of `fresh` was transmitted, and there is room in `unacked`.
     #[inline(never)]
     fn wait_for_ack(&mut self, config: &OutboxConfig, now: Timestamp, current: bool) {
-        let ack_due = Deadline::after(Some(now), config.ack_timeout.filter(|_| current));
+        let ack_due = if current { config.ack_due(now) } else { Deadline::NEVER };
         self.due = self.due.min(ack_due);
         self.unacked.push_first_of(&mut self.fresh, ack_due);
     }
@@ -649,7 +656,7 @@ impl<M> Queues<M> {
     fn sent_again(&mut self, config: &OutboxConfig, now: Timestamp, id: u64, current: bool) -> Option<bool> {
         let header = self.unacked.get_mut(id)?;
         if current {
-            (header.ack_due, header.grace_used) = (Deadline::after(Some(now), config.ack_timeout), false);
+            (header.ack_due, header.grace_used) = (config.ack_due(now), false);
             self.due = self.due.min(header.ack_due);
             self.sent_up_to = id;
         }
@@ -681,7 +688,7 @@ impl<M> Queues<M> {
     }
 
     fn expire(&mut self, now: Timestamp) {
-        while let Some(Reverse((at, id))) = self.expiries.peek().copied() {
+        while let Some((at, id)) = self.expiries.peek() {
             if !Deadline::at(at).passed(now) {
                 break;
             }
@@ -702,15 +709,15 @@ impl<M> Queues<M> {
 
     /// Makes the deadline exact: messages that were resolved no longer count.
     fn arm(&mut self) {
-        while self.expiries.peek().is_some_and(|Reverse((_, id))| !self.waits(*id)) {
+        while self.expiries.peek().is_some_and(|(_, id)| !self.waits(id)) {
             self.expiries.pop();
         }
-        let expiry = self.expiries.peek().map_or(Deadline::NEVER, |Reverse((at, _))| Deadline::at(*at));
+        let expiry = self.expiries.peek().map_or(Deadline::NEVER, |(at, _)| Deadline::at(at));
         self.due = self.ack_due().min(expiry);
     }
 
     /// `ack_due` is that of a wait that begins now.
-    fn restart_ack_waits(&mut self, tolerance: Duration, ack_due: Deadline) -> bool {
+    fn restart_ack_waits(&mut self, tolerance: Span, ack_due: Deadline) -> bool {
         let mut restarted = false;
         self.unacked.for_each(|header| {
             if !header.ack_due.is_never() && !header.grace_used {
@@ -767,7 +774,7 @@ impl<M> Queues<M> {
         while let Some(taken) = self.fresh.take_first() {
             self.hand_back(taken, Ending::Returned(Reason::Abandoned));
         }
-        self.expiries.clear();
+        self.expiries = Heap::new();
         self.arm();
     }
 
@@ -801,7 +808,7 @@ impl<M> Queues<M> {
 
     /// `late` is the most that is told apart of how long an acknowledgement has been waited for.
     fn fingerprint(&self, config: &OutboxConfig, now: Timestamp, late: Duration, into: &mut Vec<u64>) {
-        let ack_due = Deadline::after(Some(now), config.ack_timeout);
+        let ack_due = config.ack_due(now);
         into.extend(self.due.distance(now, late));
         for (queue, unacked) in [(&self.this_connection, false), (&self.unacked, true), (&self.fresh, false)] {
             into.push(queue.len() as u64);
@@ -812,7 +819,7 @@ impl<M> Queues<M> {
                 let lent = self.lent.map_or(0, |lent| u64::from(lent.id == entry.id) << u64::from(lent.current));
                 into.extend([u64::from(entry.size), u64::from(entry.losses), entry.delivery as u64, lent]);
                 into.extend([entry.grace_used, sent].map(u64::from));
-                into.push(nanos(entry.has_waited(ack_due).min(late)));
+                into.push(entry.has_waited(ack_due).min(Span::of(late)).as_nanos());
             }
         }
         into.extend([self.resolved.len() as u64, u64::from(self.used)]);

@@ -129,15 +129,16 @@ impl Events {
         if let Some(Event::StateChanged { to: kept_to, cause: kept_cause, .. }) = newest {
             (*kept_to, *kept_cause) = (to, cause);
         } else {
-            self.0.rotate_left(1);
+            self.0.copy_within(1.., 0);
             self.0[KEPT - 1] = Some(event);
         }
         true
     }
 
     fn pop(&mut self) -> Option<Event> {
-        let oldest = self.0[0].take();
-        self.0.rotate_left(1);
+        let oldest = self.0[0];
+        self.0.copy_within(1.., 0);
+        self.0[KEPT - 1] = None;
         oldest
     }
 }

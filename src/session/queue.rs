@@ -1,10 +1,8 @@
 //! Messages by id, oldest first, from which any can be taken at the cost of a search.
 
-use core::time::Duration;
-
 use super::message::{Delivery, MessageId, Outgoing, Refusal, Refused};
 use super::ring::Ring;
-use crate::time::Deadline;
+use crate::time::{Deadline, Span};
 
 /// What is known of a queued message beside itself.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +29,8 @@ struct Slot<M> {
 
 impl Header {
     /// How long its acknowledgement has been waited for, given when it would be due if the wait began now.
-    pub(crate) fn has_waited(&self, due_if_new: Deadline) -> Duration {
-        self.ack_due.get().map_or(Duration::ZERO, |ack_due| due_if_new.instant().saturating_since(ack_due))
+    pub(crate) fn has_waited(&self, due_if_new: Deadline) -> Span {
+        self.ack_due.lateness(due_if_new.instant())
     }
 }
 

@@ -199,6 +199,21 @@ pub const DEFAULT_RULES: &[DefaultRule] = &{
     ]
 };
 
+/// [`DEFAULT_RULES`] without the sources, which a program that never shows them need not carry.
+static TABLE: [Rule; DEFAULT_RULES.len()] = {
+    let mut rules = [Rule { pattern: Pattern::Any, verdict: Verdict::Retry }; DEFAULT_RULES.len()];
+    let mut line = 0;
+    while line < rules.len() {
+        rules[line] = Rule { pattern: DEFAULT_RULES[line].pattern, verdict: DEFAULT_RULES[line].verdict };
+        line += 1;
+    }
+    rules
+};
+
+fn first_match(rules: &[Rule], loss: Loss) -> Option<Verdict> {
+    rules.iter().find(|rule| rule.pattern.matches(loss)).map(|rule| rule.verdict)
+}
+
 /// Rules of the application's own, before the default table. Total: every loss has a verdict, that of the
 /// first line that matches.
 ///
@@ -233,9 +248,7 @@ impl RetryPolicy {
 
     /// What `loss` leads to.
     pub fn verdict(&self, loss: Loss) -> Verdict {
-        let own = self.rules.iter().map(|rule| (rule.pattern, rule.verdict));
-        let default = DEFAULT_RULES.iter().map(|rule| (rule.pattern, rule.verdict));
-        own.chain(default).find(|(pattern, _)| pattern.matches(loss)).map_or(Verdict::Retry, |(_, verdict)| verdict)
+        first_match(&self.rules, loss).or_else(|| first_match(&TABLE, loss)).unwrap_or(Verdict::Retry)
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -243,7 +256,7 @@ impl RetryPolicy {
             if let Pattern::Close(low, high) | Pattern::Application(low, high) | Pattern::Status(low, high) =
                 rule.pattern
             {
-                within("retry.rules.pattern", low, 0, high)?;
+                within("retry.rules.pattern", u32::from(low), 0, high.into())?;
             }
             match rule.verdict {
                 Verdict::RetryAfter(wait) => within("retry.rules.verdict", wait, Duration::ZERO, YEAR),

@@ -40,9 +40,12 @@ impl<T> Ring<T> {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, empty: impl FnMut() -> T) {
-        self.slots.rotate_left(self.head);
-        self.head = 0;
-        self.slots.resize_with((2 * self.used).max(4), empty);
+        // What has gone round to the front follows what is at the end: it is full, so there is room for all of that.
+        let full = self.slots.len();
+        self.slots.resize_with((2 * full).max(4), empty);
+        for place in 0..self.head {
+            self.slots.swap(place, full + place);
+        }
     }
 
     /// Takes one more slot into use, if there is room: it holds whatever was left in it.
@@ -120,5 +123,18 @@ mod tests {
         assert!(ring.has_room(), "there are slots beyond the one in use");
         assert_eq!((ring.get(0), ring.get(1)), (Some(&7), None));
         assert_eq!((ring.get_mut(0).copied(), ring.get_mut(1)), (Some(7), None));
+    }
+
+    #[test]
+    fn what_had_gone_round_is_in_its_place_after_growth() {
+        let mut ring = Ring::new();
+        for n in 0..40 {
+            ring.make_room(|| 0);
+            *ring.add().expect("room was made") = n;
+            if n % 3 == 0 {
+                ring.drop_first();
+            }
+        }
+        assert!(ring.iter().copied().eq(14..40));
     }
 }

@@ -18,7 +18,7 @@ fn config() -> Config {
 }
 
 fn input(random: &mut Random, conn: ConnId, id: MessageId) -> Input<String> {
-    match random.below(17) {
+    match random.below(18) {
         0 => Input::Connect,
         1 => Input::Reconnect,
         2 | 3 => Input::Opened { conn },
@@ -31,6 +31,7 @@ fn input(random: &mut Random, conn: ConnId, id: MessageId) -> Input<String> {
         11 => Input::Acked { id },
         12 => Input::Cancel { id },
         13 => Input::NetworkChanged,
+        16 => Input::NetworkLost,
         15 => Input::Unread { conn },
         14 if random.chance(1, 8) => Input::Close { code: CloseCode::GOING_AWAY, within: SECOND },
         _ => Input::Timer,

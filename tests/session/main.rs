@@ -12,6 +12,7 @@ mod dictated;
 mod heartbeat;
 mod lateness;
 mod looking_in;
+mod network_lost;
 mod on_request;
 mod outbox;
 mod properties;

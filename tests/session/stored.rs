@@ -162,6 +162,7 @@ fn inputs() -> Vec<Input<String>> {
         Input::Cancel { id },
         Input::Timer,
         Input::NetworkChanged,
+        Input::NetworkLost,
         Input::Close { code: CloseCode::GOING_AWAY, within: SECOND },
     ];
     inputs.extend(losses().into_iter().map(|loss| Input::closed(conn, loss)));

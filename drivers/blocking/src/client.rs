@@ -254,6 +254,11 @@ impl<C: Codec> Client<C> {
         self.handle.network_changed();
     }
 
+    /// See [`Handle::network_lost`].
+    pub fn network_lost(&mut self) {
+        self.handle.network_lost();
+    }
+
     /// See [`Handle::pause`].
     pub fn pause(&mut self) {
         self.handle.pause();

@@ -162,8 +162,8 @@
 //!
 //! # 9. Pause, replace, end
 //!
-//! [`pause`](Client::pause) and [`resume`](Client::resume) are for applications in the background, [`network_changed`](Client::network_changed) for what the
-//! operating system reports, [`reconnect`](Client::reconnect) and [`Options::max_connection_age`] for planned changes. [`close`](Client::close) sends the
+//! [`pause`](Client::pause) and [`resume`](Client::resume) are for applications in the background, [`network_changed`](Client::network_changed) and
+//! [`network_lost`](Client::network_lost) for what the operating system reports, [`reconnect`](Client::reconnect) and [`Options::max_connection_age`] for planned changes. [`close`](Client::close) sends the
 //! rest and tells what it had to leave; from a loop with frames: [`start_close`](Client::start_close), and polls until there is an
 //! [`end`](Client::end). Dropping the client ends it at once: what was not sent is returned, and the peer gets a close
 //! frame with 1001 as far as that goes out without waiting. A panic in a hook or the codec ends the client, not the process: every

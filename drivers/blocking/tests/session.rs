@@ -287,6 +287,30 @@ fn a_panic_in_a_hook_ends_the_client_and_not_the_process() {
 }
 
 #[test]
+fn without_a_network_retries_are_put_off_until_it_is_back() {
+    let (go, wait) = mpsc::channel::<()>();
+    let server = Server::run(move |listener| {
+        let socket = accept(&listener);
+        wait.recv().unwrap();
+        drop(socket);
+        until_end(&mut accept(&listener));
+    });
+    let mut client = server.client().build().unwrap();
+    until_state(&mut client, State::Open);
+    client.network_lost();
+    client.poll(Duration::ZERO);
+    assert_eq!(client.status().state, State::Open, "the link may live on");
+    go.send(()).unwrap();
+    until_state(&mut client, State::Waiting);
+    let put_off = client.retry_in().expect("scheduled");
+    assert!(put_off > Duration::from_secs(200), "{put_off:?}");
+    client.network_changed();
+    until_state(&mut client, State::Open);
+    drop(client);
+    server.join();
+}
+
+#[test]
 fn a_pause_keeps_it_from_dialling_and_resume_dials_at_once() {
     let (go, wait) = mpsc::channel::<()>();
     let server = Server::run(move |listener| {

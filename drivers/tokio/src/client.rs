@@ -114,6 +114,13 @@ impl<M> Client<M> {
         self.command(Command::NetworkChanged);
     }
 
+    /// No network is left: until [`network_changed`](Self::network_changed), or until a dial succeeds all the same, retries come
+    /// `max_retry_after` later (default: 5 min), so that few dials are made in vain. One call is enough, in any state. An open
+    /// connection stays as long as it lives, and [`reconnect`](Self::reconnect) and [`resume`](Self::resume) dial as ever.
+    pub fn network_lost(&self) {
+        self.command(Command::NetworkLost);
+    }
+
     /// Until [`resume`](Self::resume) nothing is dialled or pinged, and no silence ends a connection: for an application in
     /// the background. A connection that is open stays so, and goes on sending and receiving as far as it can.
     /// [`Options::start_paused`](crate::Options) begins a client that way.

@@ -219,8 +219,8 @@
 //!
 //! # 7. Pause, replace, end
 //!
-//! [`pause`](Client::pause) and [`resume`](Client::resume) are for applications in the background, [`network_changed`](Client::network_changed) for what the
-//! operating system reports, [`reconnect`](Client::reconnect) and [`Options::max_connection_age`] for planned changes. [`close`](Client::close) sends the
+//! [`pause`](Client::pause) and [`resume`](Client::resume) are for applications in the background, [`network_changed`](Client::network_changed) and
+//! [`network_lost`](Client::network_lost) for what the operating system reports, [`reconnect`](Client::reconnect) and [`Options::max_connection_age`] for planned changes. [`close`](Client::close) sends the
 //! rest and returns what it had to leave; when the last handle is dropped the same happens within
 //! [`Options::drain_timeout`], if the runtime lives so long. **A `main` that returns drops its runtime, and with it the
 //! client, which then sends nothing more**: await [`close`](Client::close), or [`closed`](Client::closed) after the

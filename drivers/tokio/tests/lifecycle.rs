@@ -416,6 +416,55 @@ async fn a_change_of_the_network_dials_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_network_retries_are_put_off_until_it_is_back() {
+    let (builder, mut network) = client(4096);
+    let (client, _incoming) = builder.spawn().expect("valid");
+    let peer = network.accept().await;
+    until(&client, State::Open).await;
+    client.network_lost();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(client.status().borrow().state, State::Open, "the link may live on");
+    drop(peer);
+    until(&client, State::Waiting).await;
+    assert_eq!(client.retry_in(), Some(301 * SECOND));
+    tokio::time::sleep(300 * SECOND).await;
+    assert!(network.is_quiet());
+    let start = tokio::time::Instant::now();
+    client.network_changed();
+    let _peer = network.accept().await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_became_of_the_network_in_a_pause_is_known_after_it() {
+    for (back, delay) in [(false, 301 * SECOND), (true, SECOND)] {
+        let (builder, mut network) = client(4096);
+        let (client, _incoming) = builder.spawn().expect("valid");
+        let first = network.accept().await;
+        until(&client, State::Open).await;
+        if back {
+            client.network_lost();
+            tokio::time::sleep(SECOND).await;
+        }
+        client.pause();
+        tokio::time::sleep(SECOND).await;
+        if back {
+            client.network_changed();
+        } else {
+            client.network_lost();
+        }
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(client.stats().session.pings, 0, "during a pause");
+        client.resume();
+        tokio::time::sleep(SECOND / 10).await;
+        assert_eq!(client.stats().session.pings, u32::from(back), "after it a new network is tried");
+        drop(first);
+        until(&client, State::Waiting).await;
+        assert_eq!(client.retry_in(), Some(delay));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handler_receives_in_the_same_task_and_answers_through_a_weak_handle() {
     let (builder, mut network) = client(4096);
     let slot: Arc<std::sync::OnceLock<heartline_tokio::WeakClient<Message>>> = Arc::default();

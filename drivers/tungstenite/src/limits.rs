@@ -1,7 +1,5 @@
 //! How large messages, frames and buffers may be.
 
-use std::ops::RangeInclusive;
-
 use heartline::ConfigError;
 use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
@@ -66,11 +64,11 @@ impl Limits {
     /// # Errors
     /// [`ConfigError`] with the field, its value and the range.
     pub fn check(&self) -> Result<(), ConfigError> {
-        within("limits.max_inbound_message", self.max_inbound_message, CONTROL..=MOST)?;
-        within("limits.max_inbound_frame", self.max_inbound_frame, CONTROL..=self.max_inbound_message)?;
-        within("limits.max_outbound_message", self.max_outbound_message, 1..=MOST)?;
-        within("limits.read_buffer", self.read_buffer, KIB..=16 * MIB)?;
-        within("limits.write_buffer", self.write_buffer, KIB..=16 * MIB)
+        ConfigError::within("limits.max_inbound_message", self.max_inbound_message, CONTROL..=MOST)?;
+        ConfigError::within("limits.max_inbound_frame", self.max_inbound_frame, CONTROL..=self.max_inbound_message)?;
+        ConfigError::within("limits.max_outbound_message", self.max_outbound_message, 1..=MOST)?;
+        ConfigError::within("limits.read_buffer", self.read_buffer, KIB..=16 * MIB)?;
+        ConfigError::within("limits.write_buffer", self.write_buffer, KIB..=16 * MIB)
     }
 
     /// The same in tungstenite's words. Its write buffer has room for `write_buffer`, one message of any legal size and
@@ -107,14 +105,6 @@ pub struct OutboundLimit {
     pub size: usize,
     /// The limit in bytes.
     pub limit: usize,
-}
-
-fn within(field: &'static str, value: usize, range: RangeInclusive<usize>) -> Result<(), ConfigError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let allowed = format!("{} to {}", range.start(), range.end());
-    Err(ConfigError { field, value: value.to_string(), allowed })
 }
 
 #[cfg(test)]

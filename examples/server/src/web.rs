@@ -18,24 +18,31 @@ use crate::tokens::Tokens;
 const VALID: Duration = Duration::from_secs(60 * 60);
 /// How many bytes a form may have.
 const FORM: usize = 1024;
-/// The page has its script and style in it, and talks to its own server.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
-    img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// The page has its style and its own script in it, loads heartline's, which compiles WebAssembly, and talks to its own server.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; \
+    connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// The page, and a token for everybody who asks for one.
 pub(crate) fn demo(tokens: Arc<Tokens>) -> Router {
     let mint = move |form| std::future::ready(token(&tokens, form));
-    Router::new().route("/", get(page)).route("/token", post(mint)).layer(DefaultBodyLimit::max(FORM))
+    let page = || file("text/html; charset=utf-8", include_str!("page.html"));
+    // The npm package `heartline`, as drivers/web/build makes it.
+    let script = || file("text/javascript; charset=utf-8", include_str!("heartline.js"));
+    Router::new()
+        .route("/", get(page))
+        .route("/heartline.js", get(script))
+        .route("/token", post(mint))
+        .layer(DefaultBodyLimit::max(FORM))
 }
 
-async fn page() -> impl IntoResponse {
+async fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
     let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_TYPE, kind),
         (CACHE_CONTROL, "no-store"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CONTENT_SECURITY_POLICY, POLICY),
     ];
-    (headers, include_str!("page.html"))
+    (headers, text)
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 //! How large messages and buffers of a server may be.
 
-use heartline::ConfigError;
 use heartline::hub::Settings;
+use heartline::{Allowed, ConfigError};
 use heartline_tungstenite::Limits;
 
 use crate::hub::peer::OVERHEAD;
@@ -54,7 +54,8 @@ fn at_most(field: &'static str, value: usize, most: u64, meaning: &str) -> Resul
     if value as u64 <= most {
         return Ok(());
     }
-    Err(ConfigError { field, value: value.to_string(), allowed: format!("at most {most}, {meaning}") })
+    let allowed = Allowed::Text(format!("at most {most}, {meaning}"));
+    Err(ConfigError { field, value: value.into(), allowed })
 }
 
 /// A frame may be as large as a message.

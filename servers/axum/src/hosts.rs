@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use heartline::ConfigError;
+use heartline::{Allowed, ConfigError, SettingValue};
 use http::header::HOST;
 use http::request::Parts;
 use http::{Extensions, Request, StatusCode};
@@ -122,8 +122,8 @@ impl Hosts {
         let authority = |host: H| {
             Authority::parse(host.as_ref()).ok_or_else(|| ConfigError {
                 field: "hosts",
-                value: format!("{:?}", host.as_ref()),
-                allowed: "host or host:port, in ASCII".into(),
+                value: SettingValue::Text(host.as_ref().into()),
+                allowed: Allowed::Text("host or host:port, in ASCII".into()),
             })
         };
         Ok(Self(Some(hosts.into_iter().map(authority).collect::<Result<_, _>>()?)))

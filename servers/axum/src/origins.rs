@@ -1,7 +1,7 @@
 //! From which web pages a server may be used.
 
 use axum::response::{IntoResponse, Response};
-use heartline::ConfigError;
+use heartline::{ConfigError, SettingValue};
 use http::StatusCode;
 use http::header::ORIGIN;
 use http::request::Parts;
@@ -85,8 +85,8 @@ impl Origins {
         let origin = |origin: O| {
             Origin::parse(origin.as_ref()).ok_or_else(|| ConfigError {
                 field: "origins",
-                value: format!("{:?}", origin.as_ref()),
-                allowed: "scheme://host or scheme://host:port, in ASCII".into(),
+                value: SettingValue::Text(origin.as_ref().into()),
+                allowed: heartline::Allowed::Text("scheme://host or scheme://host:port, in ASCII".into()),
             })
         };
         let list = origins.into_iter().map(origin).collect::<Result<_, _>>()?;

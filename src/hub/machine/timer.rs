@@ -13,7 +13,7 @@ impl<K: Ord + Clone> Machine<K> {
         }
         armed = armed.min(self.pending.presence.deadline()).min(self.backlog.until);
         if self.watches(config) {
-            armed = armed.min(Deadline::after(Some(self.watched_at), Some(config.heartbeat.late_tolerance / 2)));
+            armed = armed.min(Deadline::at(self.watched_at.saturating_add(config.heartbeat.late_tolerance / 2)));
         }
         armed
     }

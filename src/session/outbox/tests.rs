@@ -36,7 +36,7 @@ fn id(raw: u64) -> MessageId {
 impl Bench {
     /// The id and how many were evicted for it.
     fn send(&mut self, outgoing: Outgoing<char>) -> Result<(u64, u32), Refusal> {
-        let expires = Deadline::after(Some(self.now), outgoing.time_to_live());
+        let expires = Deadline::after(Deadline::at(self.now), Span::of_option(outgoing.time_to_live()));
         let evicted = self.outbox.make_room(&self.config, &outgoing)?;
         let accepted = self.outbox.accept(expires, outgoing).map_err(|refused| refused.reason)?;
         expires.get().into_iter().for_each(|at| self.outbox.expires(at));
@@ -113,7 +113,7 @@ fn an_outbox_that_was_never_used_does_nothing() {
     assert_eq!((bench.outbox.unresolved(), bench.outbox.held(), bench.outbox.held_bytes()), (0, 0, 0));
     assert!(!bench.outbox.acked(id(1)) && !bench.outbox.cancel(id(1)) && !bench.outbox.rejected(id(1)));
     assert!(!bench.outbox.ack_overdue(Timestamp::MAX) && !bench.outbox.has_outcomes());
-    assert!(!bench.outbox.restart_ack_waits(&SMALL, Timestamp::ORIGIN, Duration::ZERO));
+    assert!(!bench.outbox.restart_ack_waits(&SMALL, Timestamp::ORIGIN, Span::ZERO));
     let mut print = vec![];
     bench.outbox.fingerprint(&SMALL, Timestamp::ORIGIN, SECOND, &mut print);
     assert_eq!(print, []);
@@ -335,13 +335,17 @@ fn waits_for_acknowledgements_start_anew_once() {
     bench.at_least_once('b');
     bench.write();
     let later = Timestamp::after(5 * SECOND);
-    assert!(bench.outbox.restart_ack_waits(&bench.config, later, SECOND));
-    assert!(!bench.outbox.restart_ack_waits(&bench.config, later, SECOND), "a has had its grace, b was not sent");
+    assert!(bench.outbox.restart_ack_waits(&bench.config, later, Span::of(SECOND)));
+    assert!(
+        !bench.outbox.restart_ack_waits(&bench.config, later, Span::of(SECOND)),
+        "a has had its grace, b was not sent"
+    );
     assert_eq!(bench.due(), Some(6 * SECOND));
     assert!(!bench.outbox.ack_overdue(later) && bench.outbox.ack_overdue(Timestamp::after(6 * SECOND)));
     bench.now = later;
     bench.write();
-    let restart = |bench: &mut Bench, at| bench.outbox.restart_ack_waits(&bench.config, Timestamp::after(at), SECOND);
+    let restart =
+        |bench: &mut Bench, at| bench.outbox.restart_ack_waits(&bench.config, Timestamp::after(at), Span::of(SECOND));
     assert!(!restart(&mut bench, 6 * SECOND), "no longer than tolerated");
     assert!(restart(&mut bench, 8 * SECOND), "b's first");
     assert_eq!(bench.due(), Some(6 * SECOND), "a's");

@@ -74,6 +74,9 @@
 //! `application:CODE`, `status:HTTPSTATUS`, `transport:ERROR`, `connect-timeout`, `greeting-timeout`, `heartbeat-timeout`, `ack-timeout` or
 //! `other`; `ERROR` is `address`, `resolve`, `connect`, `proxy`, `tls`, `protocol`, `io` or `other`.
 //!
+//! A driver that cannot send ping frames, as a web page, pings by the text `ping TOKEN`, with any token. The server answers it by
+//! `pong TOKEN` wherever it would answer a ping frame, and does not take it for a message.
+//!
 //! A session that is over reports `state Closed …`; its process lives on until `quit`.
 //!
 //! ## Abilities

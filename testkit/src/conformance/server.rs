@@ -15,6 +15,10 @@ const LOOK: Duration = Duration::from_millis(5);
 /// A request's head may be so long.
 const LONGEST_HEAD: usize = 64 << 10;
 
+/// How a text begins that is a ping, and how its answer does: for drivers that cannot send ping frames.
+const TEXT_PING: &str = "ping ";
+const TEXT_PONG: &str = "pong ";
+
 pub(super) const HUNG_UP: &str = "the driver hung up before its HTTP request was whole";
 
 pub(super) struct Listener {
@@ -230,10 +234,9 @@ fn attend(mut stream: TcpStream, shared: &Shared) {
             Ok(_) | Err(_) => return note(shared, Incoming::End),
         }
         while let Some(incoming) = decoder.next() {
+            let (incoming, pong) = ping(incoming);
             let answer = match &incoming {
-                Incoming::Ping(payload) if shared.answer_pings.load(SeqCst) => {
-                    Some(websocket::frame(websocket::PONG, true, payload))
-                }
+                Incoming::Ping(_) if shared.answer_pings.load(SeqCst) => pong,
                 Incoming::Close(code) if shared.answer_closes.load(SeqCst) => Some(websocket::close(*code)),
                 _ => None,
             };
@@ -251,7 +254,44 @@ fn attend(mut stream: TcpStream, shared: &Shared) {
     }
 }
 
+/// A ping, be it a frame or a text, with its answer. Anything else stays what it is.
+fn ping(incoming: Incoming) -> (Incoming, Option<Vec<u8>>) {
+    match incoming {
+        Incoming::Ping(payload) => {
+            let pong = websocket::frame(websocket::PONG, true, &payload);
+            (Incoming::Ping(payload), Some(pong))
+        }
+        Incoming::Text(text) => match text.strip_prefix(TEXT_PING) {
+            Some(token) => (Incoming::Ping(token.into()), Some(websocket::text(&format!("{TEXT_PONG}{token}")))),
+            None => (Incoming::Text(text), None),
+        },
+        other => (other, None),
+    }
+}
+
 fn note(shared: &Shared, incoming: Incoming) {
     shared.log().push(incoming);
     shared.changed.notify_all();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_begins_as_a_ping_is_one_and_its_answer_is_a_text() {
+        let (incoming, pong) = ping(Incoming::Text("ping 7".into()));
+        assert_eq!((incoming, pong), (Incoming::Ping(b"7".to_vec()), Some(websocket::text("pong 7"))));
+        let message = Incoming::Text("pinging".into());
+        assert_eq!(ping(message.clone()), (message, None));
+    }
+
+    #[test]
+    fn a_ping_frame_is_answered_by_a_frame() {
+        let (incoming, pong) = ping(Incoming::Ping(b"p".to_vec()));
+        assert_eq!(
+            (incoming, pong),
+            (Incoming::Ping(b"p".to_vec()), Some(websocket::frame(websocket::PONG, true, b"p")))
+        );
+    }
 }

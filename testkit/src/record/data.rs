@@ -194,6 +194,7 @@ pub(super) fn input<M, P>(input: &Input<M>, keep: impl Fn(&M) -> P) -> Option<In
         Input::Cancel { id } => Input::Cancel { id: *id },
         Input::Timer => Input::Timer,
         Input::NetworkChanged => Input::NetworkChanged,
+        Input::NetworkLost => Input::NetworkLost,
         Input::Close { code, within } => Input::Close { code: *code, within: *within },
         _ => return None,
     })

@@ -169,34 +169,20 @@ impl Options {
 
     /// Whether every value lies in its range. Those of `session` and `limits` are checked where they are used.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        within("incoming_messages", self.incoming_messages, 1..=1 << 20)?;
-        within("incoming_bytes", self.incoming_bytes, 1..=1 << 32)?;
-        within("greeting_messages", self.greeting_messages, 1..=1 << 16)?;
-        within("greeting_bytes", self.greeting_bytes, 1..=1 << 30)?;
-        within("max_redirects", self.max_redirects, 0..=5)?;
+        ConfigError::within("incoming_messages", self.incoming_messages, 1..=1 << 20)?;
+        ConfigError::within("incoming_bytes", self.incoming_bytes, 1..=1 << 32)?;
+        ConfigError::within("greeting_messages", self.greeting_messages, 1..=1 << 16)?;
+        ConfigError::within("greeting_bytes", self.greeting_bytes, 1..=1 << 30)?;
+        ConfigError::within("max_redirects", self.max_redirects, 0..=5)?;
         lasts("max_stall", self.max_stall, MILLISECOND..=DAY)?;
         lasts("drain_timeout", Some(self.drain_timeout), Duration::ZERO..=DAY)?;
         lasts("max_connection_age", self.max_connection_age, Duration::from_secs(1)..=365 * DAY)?;
         lasts("keepalive", self.keepalive, Duration::from_secs(1)..=DAY)?;
         lasts("user_timeout", self.user_timeout, Duration::from_secs(1)..=DAY)?;
-        self.unsent_low_water.map_or(Ok(()), |bytes| within("unsent_low_water", bytes, 4096..=1 << 30))
+        self.unsent_low_water.map_or(Ok(()), |bytes| ConfigError::within("unsent_low_water", bytes, 4096..=1 << 30))
     }
-}
-
-fn within<T: PartialOrd + ToString>(
-    field: &'static str,
-    value: T,
-    range: RangeInclusive<T>,
-) -> Result<(), ConfigError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let allowed = format!("{} to {}", range.start().to_string(), range.end().to_string());
-    Err(ConfigError { field, value: value.to_string(), allowed })
 }
 
 fn lasts(field: &'static str, value: Option<Duration>, range: RangeInclusive<Duration>) -> Result<(), ConfigError> {
-    let Some(value) = value.filter(|value| !range.contains(value)) else { return Ok(()) };
-    let allowed = format!("{:?} to {:?}", range.start(), range.end());
-    Err(ConfigError { field, value: format!("{value:?}"), allowed })
+    value.map_or(Ok(()), |value| ConfigError::within(field, value, range))
 }

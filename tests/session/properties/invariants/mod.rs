@@ -137,6 +137,7 @@ impl Driver {
             What::Cancel(pick) => Input::Cancel { id: self.model.outbox.pick(pick) },
             What::Timer | What::Advance => Input::Timer,
             What::NetworkChanged => Input::NetworkChanged,
+            What::NetworkLost => Input::NetworkLost,
             What::Close(code, within) => Input::Close { code, within },
             What::Received(which) => return Call::Received { now, conn: conn(which) },
             What::Transmit => return Call::Transmit { now },

@@ -44,6 +44,8 @@ pub struct Model {
     retry: (u32, Duration),
     last_loss: Option<Loss>,
     renew: bool,
+    /// R11: no network is left.
+    network_lost: bool,
     ready_at: Timestamp,
     dictated: Option<HeartbeatConfig>,
     heart: Option<Heart>,
@@ -75,12 +77,13 @@ impl Dial {
     }
 }
 
-/// The bounds of the next dial: a delay from `shortest` to `longest` after `from`, or after the gap.
+/// The bounds of the next dial: a delay from `shortest` to `longest` after `from`, or after the gap, and `put_off` later.
 #[derive(Clone, Copy, Debug)]
 struct Drawn {
     from: Timestamp,
     shortest: Duration,
     longest: Duration,
+    put_off: Duration,
 }
 
 /// P1: what became of an input.
@@ -147,6 +150,7 @@ impl Model {
             retry: (0, Duration::ZERO),
             last_loss: None,
             renew: false,
+            network_lost: false,
             ready_at: Timestamp::ORIGIN,
             dictated: None,
             heart: None,
@@ -281,7 +285,11 @@ impl Model {
             }),
             Input::Acked { id } => applied(self.outbox.acked(*id)),
             Input::Cancel { id } => applied(self.outbox.cancel(*id)),
-            Input::NetworkChanged => applied(self.network_changed()),
+            Input::NetworkChanged => {
+                let was_lost = std::mem::take(&mut self.network_lost);
+                applied(self.network_changed() || was_lost)
+            }
+            Input::NetworkLost => applied(self.lose_network()),
             Input::Close { code, within } => applied(self.close(*code, *within)),
             _ => unreachable!("an input unknown to the model"),
         };
@@ -372,6 +380,7 @@ impl Model {
         match took {
             Took::Applied => {
                 self.count_retry();
+                self.network_lost = false;
                 if self.config.greeting_timeout.is_some() {
                     self.enter(State::Greeting, Cause::Opened);
                 } else {
@@ -453,6 +462,17 @@ impl Model {
             }
             _ => false,
         }
+    }
+
+    /// R11.
+    fn lose_network(&mut self) -> bool {
+        let news = !std::mem::replace(&mut self.network_lost, true);
+        if news && self.state == State::Waiting && !self.asked && self.dial != Dial::Application {
+            let put_off = self.dial_at.max(self.now).saturating_add(self.config.max_retry_after);
+            self.owed.schedule |= put_off != self.dial_at;
+            self.dial_at = put_off;
+        }
+        news
     }
 
     /// X1: false for a second `Close` that would give more time.
@@ -681,15 +701,18 @@ impl Model {
         let (last, previous) = self.retry;
         let attempt = last + 1;
         let (shortest, longest) = delays(&self.config, attempt, previous);
-        self.drawn = Some(Drawn { from: self.now.saturating_add(wait), shortest, longest });
         let asked = !wait.is_zero();
+        let put_off = if self.network_lost && !asked { self.config.max_retry_after } else { Duration::ZERO };
+        self.drawn = Some(Drawn { from: self.now.saturating_add(wait), shortest, longest, put_off });
         self.wait(Dial::Retry(attempt, Duration::ZERO), Timestamp::MAX, asked, Cause::Lost(loss));
     }
 
     /// R2: the delay that the session drew, if it may have.
     fn take_draw(&mut self, at: Option<Timestamp>) {
-        let (Some(Drawn { from, shortest, longest }), Some(at)) = (self.drawn.take(), at) else { return };
-        let (gap, attempt) = (self.gap(), self.dial.attempt());
+        let (Some(drawn), Some(at)) = (self.drawn.take(), at) else { return };
+        let Drawn { shortest, longest, put_off, .. } = drawn;
+        let (from, gap) = (drawn.from.saturating_add(put_off), self.gap().saturating_add(put_off));
+        let attempt = self.dial.attempt();
         let at_least = from.saturating_add(shortest);
         let plain = at >= at_least && at <= from.saturating_add(longest) && at >= gap;
         let delay_after_gap = at.saturating_since(gap);
@@ -697,7 +720,7 @@ impl Model {
         let after_gap = fits && from.saturating_add(delay_after_gap) < gap;
         assert!(
             plain || after_gap,
-            "[R2, R4] a retry at {at:?}: {shortest:?} to {longest:?} after {from:?} or {gap:?}"
+            "[R2, R4, R11] a retry at {at:?}: {shortest:?} to {longest:?} after {from:?} or {gap:?}"
         );
         let delay = if at == Timestamp::MAX {
             longest

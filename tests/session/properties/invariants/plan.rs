@@ -78,6 +78,7 @@ pub enum What {
     Cancel(u8),
     Timer,
     NetworkChanged,
+    NetworkLost,
     Close(CloseCode, Duration),
     Send {
         delivery: Delivery,
@@ -150,7 +151,8 @@ fn what(kind: u8, argument: u8, more: u8) -> What {
         15..=17 => What::Acked(argument),
         18 => What::Cancel(argument),
         19..=21 => What::Timer,
-        22 => What::NetworkChanged,
+        22 if argument < 128 => What::NetworkChanged,
+        22 => What::NetworkLost,
         23 => What::Close(code(argument), if more < 64 { Duration::ZERO } else { time(more) }),
         24..=29 => What::Send { delivery: delivery(argument), size: size(argument), time_to_live: life(more) },
         30..=33 => What::Transmit,

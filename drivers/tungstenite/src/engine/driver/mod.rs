@@ -88,6 +88,8 @@ pub struct Driver<C: Codec, H: Host<C>> {
     stalled: Option<Timestamp>,
 
     paused: bool,
+    /// The latest that was heard of the network during the pause.
+    network_news: Option<Command<C::Out>>,
     /// The first dial was asked for.
     begun: bool,
     close: Option<Close>,
@@ -165,6 +167,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
             parked: VecDeque::new(),
             stalled: None,
             paused: options.start_paused,
+            network_news: None,
             begun: false,
             close: None,
             close_by: None,

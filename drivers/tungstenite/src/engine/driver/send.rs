@@ -43,9 +43,11 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
             Command::Reconnect => {
                 (self.paused, self.begun, self.view.changed) = (false, true, true);
                 self.replace_connection();
+                self.tell_of_network();
             }
-            Command::NetworkChanged if self.paused => {}
+            news @ (Command::NetworkChanged | Command::NetworkLost) if self.paused => self.network_news = Some(news),
             Command::NetworkChanged => self.handle(Input::NetworkChanged),
+            Command::NetworkLost => self.handle(Input::NetworkLost),
             Command::Pause => {
                 self.paused = self.close_by.is_none();
                 self.view.changed = true;
@@ -89,6 +91,14 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         if self.session.look().state() == State::Waiting || !self.begun {
             self.begin();
         }
+        self.tell_of_network();
+    }
+
+    /// After a pause, what became of the network meanwhile.
+    fn tell_of_network(&mut self) {
+        if let Some(news) = self.network_news.take() {
+            self.execute(news);
+        }
     }
 
     /// The first dial, or the next one at once.
@@ -113,6 +123,7 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         self.shared.refuse();
         self.begin_for_the_rest();
         self.handle(Input::Close { code, within });
+        self.tell_of_network();
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Command<M> {
     Reconnect,
     /// The network came back or changed.
     NetworkChanged,
+    /// No network is left.
+    NetworkLost,
     /// Neither dial nor ping.
     Pause,
     /// End of the pause.
@@ -84,8 +86,11 @@ impl<M> Commands<M> {
                 }
                 return;
             }
-            Command::NetworkChanged if self.has(|queued| matches!(queued, Command::NetworkChanged)) => return,
-            // The last one counts; a reconnect ends a pause.
+            // The last one counts.
+            Command::NetworkChanged | Command::NetworkLost => {
+                self.queue.retain(|queued| !matches!(queued, Command::NetworkChanged | Command::NetworkLost));
+            }
+            // Of these too; a reconnect ends a pause.
             Command::Pause | Command::Resume | Command::Reconnect => {
                 self.queue.retain(|queued| !matches!(queued, Command::Pause | Command::Resume));
                 if matches!(command, Command::Reconnect) && self.has(|queued| matches!(queued, Command::Reconnect)) {

@@ -27,6 +27,7 @@ fn however_often_a_handle_asks_the_queue_does_not_grow() {
     for number in 0..10_000 {
         shared.command(Command::Reconnect);
         shared.command(Command::NetworkChanged);
+        shared.command(Command::NetworkLost);
         shared.command(Command::Pause);
         shared.command(Command::Resume);
         shared.command(Command::Acked(MessageId::from_raw(7)));
@@ -58,6 +59,19 @@ fn the_last_of_pause_resume_and_reconnect_counts() {
         shared.command(command);
     }
     assert!(matches!(taken(&shared)[..], [Command::Pause]));
+}
+
+#[test]
+fn the_last_that_was_heard_of_the_network_counts() {
+    let shared = shared();
+    for command in [Command::NetworkChanged, Command::NetworkLost, Command::NetworkChanged] {
+        shared.command(command);
+    }
+    assert!(matches!(taken(&shared)[..], [Command::NetworkChanged]));
+    for command in [Command::NetworkLost, Command::NetworkChanged, Command::NetworkLost] {
+        shared.command(command);
+    }
+    assert!(matches!(taken(&shared)[..], [Command::NetworkLost]));
 }
 
 #[test]

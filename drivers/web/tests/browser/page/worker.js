@@ -1,0 +1,4 @@
+import './record.js';
+import './heartline.js';
+
+globalThis.ready = true;
