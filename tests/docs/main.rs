@@ -38,6 +38,15 @@ fn is_a_members(path: &str) -> bool {
     members().iter().any(|member| path.strip_prefix(member.as_str()).is_some_and(is_in))
 }
 
+/// Whether packages come without this path.
+fn is_left_out(path: &str) -> bool {
+    let manifest = read(ORIGINAL);
+    let (_, package) = manifest.split_once("\n[package]").expect("a package");
+    let (_, list) = package.split_once("\nexclude = [").expect("what packages leave out");
+    let (list, _) = list.split_once(']').expect("the end of the list");
+    list.split('"').skip(1).step_by(2).any(|left_out| format!("/{path}/").starts_with(left_out))
+}
+
 /// Every `.rs` file below a folder, with its text.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     files(folder, "rs")

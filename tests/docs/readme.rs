@@ -1,6 +1,6 @@
 //! What the front page and `docs` show is the code, and what they promise is tested.
 
-use crate::{is_a_members, is_packaged, members, read, root, sources};
+use crate::{is_left_out, is_packaged, members, read, root, sources};
 
 fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     let start = text.find(from).expect(from) + from.len();
@@ -56,7 +56,7 @@ fn every_link_leads_to_a_file() {
         let text = std::fs::read_to_string(folder.join(page)).expect(page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         let is_elsewhere =
-            |link: &str| link.starts_with("http") || (is_packaged() && is_a_members(link.trim_start_matches("../")));
+            |link: &str| link.starts_with("http") || (is_packaged() && is_left_out(link.trim_start_matches("../")));
         for link in links.filter(|link| !is_elsewhere(link)) {
             assert!(folder.join(link).exists(), "{page}: {link}");
         }
