@@ -50,8 +50,13 @@ fn every_guarantee_of_the_drivers_names_tests_that_exist() {
 
 #[test]
 fn every_link_leads_to_a_file() {
-    for (folder, page) in [("", "README.md"), ("docs", "driver.md"), ("docs", "guarantees.md"), ("docs", "figures.md")]
-    {
+    for (folder, page) in [
+        ("", "README.md"),
+        ("docs", "driver.md"),
+        ("docs", "guarantees.md"),
+        ("docs", "figures.md"),
+        ("docs", "several-nodes.md"),
+    ] {
         let folder = root().join(folder);
         let text = std::fs::read_to_string(folder.join(page)).expect(page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());

@@ -71,6 +71,11 @@ impl Server {
         Self { start, process: None, place: Place::new() }
     }
 
+    /// Another program, or another configuration, for the next [start](Self::start_again) at this place.
+    pub fn replace(&mut self, start: Start) {
+        self.start = start;
+    }
+
     /// Starts it where it was.
     pub fn start_again(&mut self) {
         let log = || Stdio::from(OpenOptions::new().create(true).append(true).open(self.place.log()).expect("a log"));

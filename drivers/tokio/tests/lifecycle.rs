@@ -387,7 +387,13 @@ async fn a_connection_is_replaced_at_its_age_or_on_request_without_a_loss() {
     let (client, _incoming) = builder.spawn().expect("valid");
     let start = tokio::time::Instant::now();
     let mut peer = network.accept().await;
-    while peer.next().await.is_some_and(|frame| frame.is_ok()) {}
+    let mut codes = Vec::new();
+    while let Some(Ok(frame)) = peer.next().await {
+        if let Message::Close(Some(frame)) = frame {
+            codes.push(u16::from(frame.code));
+        }
+    }
+    assert_eq!(codes, [1001], "it comes back");
     let age = start.elapsed();
     assert!(age > 89 * SECOND && age <= 101 * SECOND, "{age:?}");
     let _second = network.accept().await;

@@ -1,21 +1,21 @@
 //! What a server is made of.
 
-use std::collections::hash_map::RandomState;
 use std::future::Future;
-use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::BoxError;
 use axum::extract::ConnectInfo;
-use heartline::ConfigError;
-use heartline::hub::{self, Admission, Config, Settings};
+use heartline::directory::{self, Broker, Node};
+use heartline::hub::{self, Admission, Config, SecondLogin, Settings};
+use heartline::{Allowed, ConfigError};
 use heartline_tungstenite::{Clock, Limits};
 use http::request::Parts as RequestParts;
 
 use crate::access::{Access, Deny, Handshake, User};
 use crate::closed::Closed;
+use crate::cluster::{ClusterUser, Link, Names, Plan};
 use crate::codec::Codec;
 use crate::context::Cx;
 use crate::frame_limits::FrameLimits;
@@ -23,6 +23,7 @@ use crate::hooks::{Hooks, hook, hook2};
 use crate::hub::{Parts, Shared};
 use crate::origins::Origins;
 use crate::proxies::Proxies;
+use crate::random::random;
 use crate::server::Server;
 
 /// A server to be built: see [`Server::builder`].
@@ -36,6 +37,7 @@ pub struct Builder<C: Codec> {
     clock: Clock,
     window: Duration,
     cap: usize,
+    cluster: Option<(Node, directory::Settings, Link<C::User>)>,
 }
 
 /// Why there is no server.
@@ -54,6 +56,13 @@ pub enum BuildError {
     /// [`Admission::origins`] is not its default. The hub knows too little of a request to compare them.
     #[error("settings.admission.origins is not used by this server: use Builder::origins")]
     OriginsOfSettings,
+    /// A setting of the [cluster](Builder::cluster) lies outside of its range.
+    #[error("cluster: {0}")]
+    Cluster(ConfigError),
+    /// [`SecondLogin::Refuse`] together with a [cluster](Builder::cluster): one login cannot be refused for the sake of another that this node may
+    /// hear of only later.
+    #[error("SecondLogin::Refuse cannot be promised by several nodes: a login elsewhere may be heard of only later")]
+    RefuseInCluster,
 }
 
 impl<C: Codec> Builder<C> {
@@ -80,6 +89,7 @@ impl<C: Codec> Builder<C> {
             clock: Clock::default(),
             window,
             cap: 200,
+            cluster: None,
         }
     }
 
@@ -195,6 +205,23 @@ impl<C: Codec> Builder<C> {
         self
     }
 
+    /// Makes the server a node among several, which its users take for one: see [`cluster`](crate::cluster). By default it is alone.
+    ///
+    /// The node's name is another one in each process that runs at the same time. Keep a clone of the broker to look at it. All nodes are to have the same
+    /// [`hello`](directory::Settings::hello) and [`lease`](directory::Settings::lease), 1 s and 4 s by default.
+    ///
+    /// Messages are up to [`max_outbound_message`](FrameLimits::max_outbound_message) long, which may be at most
+    /// [`max_payload`](directory::Settings::max_payload) less 1 KiB. A handler that relays may wait for
+    /// [`relay_timeout`](directory::Settings::relay_timeout), which has to be shorter than [`handler_timeout`](Self::handler_timeout). The hub's `superseded_code` and `offline_grace` are for this node alone, the
+    /// directory's for the others. [`SecondLogin::Refuse`] is [refused](BuildError::RefuseInCluster).
+    pub fn cluster(mut self, node: Node, broker: Arc<impl Broker + 'static>, settings: directory::Settings) -> Self
+    where
+        C::User: ClusterUser,
+    {
+        self.cluster = Some((node, settings, Link { broker, names: Names::new() }));
+        self
+    }
+
     /// The clock of the hub, which should count suspend. Default [`Clock::boot`].
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -204,7 +231,8 @@ impl<C: Codec> Builder<C> {
     /// The server, which begins at once to wait for requests.
     ///
     /// # Errors
-    /// The first setting outside of its range, by its name; no tokio runtime; nobody could log in; origins in the settings.
+    /// The first setting outside of its range, by its name; no tokio runtime; nobody could log in; origins in the settings; a cluster in which
+    /// second logins are to be refused.
     pub fn build(self) -> Result<Server<C>, BuildError> {
         let (mut settings, mut hooks) = (self.settings, self.hooks);
         if settings.admission.origins != Admission::default().origins {
@@ -229,6 +257,8 @@ impl<C: Codec> Builder<C> {
         if hooks.authenticate.is_none() && hooks.login.is_none() {
             return Err(BuildError::NoLogin);
         }
+        let plan =
+            self.cluster.map(|cluster| plan(cluster, &config, &self.limits, self.handler_timeout)).transpose()?;
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let parts = Parts {
             codec: self.codec,
@@ -240,10 +270,30 @@ impl<C: Codec> Builder<C> {
             clock: self.clock,
             presence: (self.window, self.cap),
             // It decides when clients come back, and nothing that has to be secret.
-            seed: RandomState::new().hash_one(()),
+            seed: random(),
+            plan,
         };
         Ok(Server::from_shared(Shared::start(parts, &runtime)))
     }
+}
+
+fn plan<U>(
+    (node, settings, link): (Node, directory::Settings, Link<U>),
+    hub: &Config,
+    limits: &FrameLimits,
+    handler_timeout: Duration,
+) -> Result<Plan<U>, BuildError> {
+    let config = directory::Config::new(settings).map_err(BuildError::Cluster)?;
+    if hub.second_login == SecondLogin::Refuse {
+        return Err(BuildError::RefuseInCluster);
+    }
+    limits.check_payload(config.max_payload)?;
+    if config.relay_timeout >= handler_timeout {
+        let allowed = Allowed::Text(format!("less than the handler_timeout, {handler_timeout:?}"));
+        let value = config.relay_timeout.into();
+        return Err(BuildError::Cluster(ConfigError { field: "relay_timeout", value, allowed }));
+    }
+    Ok(Plan { node, config, link })
 }
 
 fn client_address(parts: &RequestParts) -> Option<IpAddr> {

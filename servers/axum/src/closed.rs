@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use heartline::CloseCode;
 use heartline_tungstenite::ended::{Close, Ended};
 
 /// How a connection ended, for [`on_close`](crate::Builder::on_close).
@@ -44,6 +45,12 @@ impl Closed {
             }
             None => Self::broken(ended.detail().unwrap_or_else(|| ended.to_string())),
         }
+    }
+
+    /// Whether the client meant to leave. A page that is reloaded or left closes with 1001, and a library that is going to connect again
+    /// without a code or with 1001.
+    pub(crate) fn is_log_out(&self) -> bool {
+        self.by == ClosedBy::Client && self.code == CloseCode::NORMAL.get()
     }
 
     pub(crate) fn broken(reason: String) -> Self {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use heartline::hub::{Input, Room};
+use heartline::hub::Room;
 use heartline::{CloseCode, ConnId};
 
 use crate::access::User;
@@ -62,7 +62,9 @@ impl<C: Codec> Cx<C> {
 
     /// Queues a message for a user's connection. `Ok` says that it is queued, not that it has arrived.
     ///
-    /// Cancel safe: it only yields to the runtime, before it queues, so that a loop of relays lets other tasks run.
+    /// It only yields to the runtime, before it queues, so that a loop of relays lets other tasks run: it is cancel safe. Where there
+    /// are [several nodes](crate::cluster) it also waits for the user's node to say what became of the message; dropped then, it does not take
+    /// the message back.
     ///
     /// # Errors
     /// Why it was not handed over.
@@ -79,12 +81,16 @@ impl<C: Codec> Cx<C> {
     }
 
     async fn relayed(&self, to: &C::User, message: &C::Out, volatile: bool) -> Result<(), SendError> {
-        let frame = self.shared().encode(message)?;
+        let (shared, conn) = (self.shared(), self.conn());
+        let frame = shared.encode(message)?;
         tokio::task::coop::consume_budget().await;
-        self.shared().step(|core, now| core.relay(now, self.conn(), to, frame, volatile))
+        if shared.link.is_some() {
+            return Box::pin(crate::cluster::relay(shared, conn, to, frame, volatile)).await;
+        }
+        shared.step(|core, now| core.relay(now, conn, to, frame, volatile))
     }
 
-    /// Hands a message to everybody online, or in a room, but to this connection. Each recipient but the first costs this
+    /// Hands a message to everybody online, or in a room, on all [nodes](crate::cluster), but to this connection. Each recipient but the first costs this
     /// connection as much as another frame would.
     ///
     /// # Errors
@@ -112,7 +118,8 @@ impl<C: Codec> Cx<C> {
         self.queue(Outgoing::Frame(frame))
     }
 
-    /// Joins a room until it leaves or the connection closes. Returns the number of members, this connection included.
+    /// Joins a room until it leaves or the connection closes. Returns the number of members, this connection included; of
+    /// [several nodes](crate::cluster), those on this one: see [`Server::room_entered`].
     ///
     /// # Errors
     /// As [`Server::join`].
@@ -125,7 +132,8 @@ impl<C: Codec> Cx<C> {
         self.server().leave(self.conn(), room);
     }
 
-    /// The first connections in a room with their users, in the order of their ids, and how many there are.
+    /// The first connections in a room on this node with their users, in the order of their ids, and how many there are; for all nodes, see
+    /// [`Server::room_members`].
     pub fn members(&self, room: impl Into<Room>, most: usize) -> (Vec<(ConnId, C::User)>, u32) {
         self.server().members(room, None, most)
     }
@@ -135,18 +143,18 @@ impl<C: Codec> Cx<C> {
     pub fn watch_presence(&self) {
         self.shared().step(|core, _| {
             if self.user().is_some() && core.is_open(self.conn()) {
-                core.presence.watch(self.conn());
+                core.watch(self.conn());
             }
         });
     }
 
     /// Ends [`watch_presence`](Self::watch_presence).
     pub fn unwatch_presence(&self) {
-        self.shared().step(|core, _| core.presence.unwatch(self.conn()));
+        self.shared().step(|core, _| core.unwatch(self.conn()));
     }
 
     /// Closes the connection behind what is queued. Nothing is queued behind it; its handler may go on for as long as the close
-    /// takes. The reason is cut to 123 bytes.
+    /// takes. The reason is cut to 123 bytes. With [`NORMAL`](CloseCode::NORMAL) the user [logs out](crate::cluster#what-changes).
     pub fn close(&self, code: CloseCode, reason: impl Into<String>) {
         self.server().close(self.conn(), code, reason);
     }
@@ -163,9 +171,11 @@ impl<C: Codec> Cx<C> {
     pub(crate) fn log_in(&self, user: User<C::User>) {
         let User { name, until } = user;
         let left = until.map(|until| until.duration_since(std::time::SystemTime::now()).unwrap_or_default());
-        self.shared().step(|core, now| {
+        let (shared, conn) = (self.shared(), self.conn());
+        let known_as = shared.name_of(&name);
+        shared.step(|core, now| {
             let until = left.map(|left| now.saturating_add(left));
-            core.feed(now, Input::Login { conn: self.conn(), user: name, until });
+            core.log_in(now, conn, name, until, known_as);
         });
     }
 

@@ -18,7 +18,7 @@ pub struct FrameLimits {
     /// connection with 1009.
     pub max_inbound_message: usize,
     /// The largest message that is sent: 1 B to 4 GiB − 1 B, and at most [`budget`](heartline::hub::Settings::budget) less
-    /// 64. Default 512 KiB, half of the default budget. A larger one is [`Unsendable`](crate::SendError::Unsendable).
+    /// 64, in a [cluster](crate::Builder::cluster) also its `max_payload` less 1 KiB. Default 512 KiB, half of the default budget. A larger one is [`Unsendable`](crate::SendError::Unsendable).
     pub max_outbound_message: usize,
     /// The buffer into which a socket is read: 1 KiB to 16 MiB. Default 4 KiB.
     pub read_buffer: usize,
@@ -47,6 +47,12 @@ impl FrameLimits {
         // A debt of more than twice the burst closes the connection.
         let most = u64::from(bytes.burst) * 3;
         at_most("limits.max_inbound_message", self.max_inbound_message, most, "three times settings.bytes.burst")
+    }
+
+    /// Whether the largest messages can be sent to other nodes, with the names of sender and recipient.
+    pub(crate) fn check_payload(&self, max_payload: u32) -> Result<(), ConfigError> {
+        let most = u64::from(max_payload).saturating_sub(KIB as u64);
+        at_most("limits.max_outbound_message", self.max_outbound_message, most, "the cluster's max_payload less 1 KiB")
     }
 }
 

@@ -70,6 +70,8 @@
 //! - A handler that panics ends its connection with 1011, and is counted in [`ServerStats::panics`]; one that takes
 //!   longer than [`Builder::handler_timeout`] ends it in the same way, counted in [`ServerStats::timeouts`].
 //!
+//! Several servers can be one to their users: [`cluster`].
+//!
 //! With which codes a server closes, and what the reasons say: [`close_codes`].
 //!
 //! # Features
@@ -80,6 +82,7 @@ mod access;
 mod authority;
 mod builder;
 mod closed;
+pub mod cluster;
 mod codec;
 mod connection;
 mod context;
@@ -93,6 +96,7 @@ mod origins;
 mod outcome;
 mod presence;
 mod proxies;
+mod random;
 pub mod serve;
 mod server;
 mod telemetry;

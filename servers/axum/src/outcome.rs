@@ -8,9 +8,13 @@ pub enum SendError {
     /// So much waits to be written to the recipient, or to all connections, that there is no room for it.
     #[error("too much waits to be written")]
     Full,
-    /// The user is not online.
+    /// The user is not online: it was certainly delivered to nobody.
     #[error("the user is not online")]
     Offline,
+    /// The user is on another node, which did not say in time what became of it: within
+    /// [`relay_timeout`](heartline::directory::Settings::relay_timeout). It may have arrived, and may still, once; if it is sent again, twice.
+    #[error("it is not known whether the message was delivered")]
+    Unknown,
     /// It is volatile, and the recipient is slow.
     #[error("the recipient is slow")]
     Dropped,

@@ -12,7 +12,7 @@ pub(crate) struct Presence<U> {
     cap: usize,
     /// Users whose state is not what it was at the end of the last window.
     changes: BTreeMap<U, bool>,
-    watchers: BTreeSet<ConnId>,
+    pub(crate) watchers: BTreeSet<ConnId>,
     /// Those that are to learn who is online.
     newcomers: BTreeSet<ConnId>,
     number: u64,
@@ -29,6 +29,15 @@ pub(crate) struct Window<U> {
     pub(crate) count: usize,
     pub(crate) watchers: Vec<ConnId>,
     pub(crate) newcomers: Vec<ConnId>,
+}
+
+impl<U> Window<U> {
+    /// The same under other names; who has none is left out, and counted.
+    pub(crate) fn renamed<V>(self, name: impl Fn(&U) -> Option<V>) -> Window<V> {
+        let Self { number, came, went, users, count, watchers, newcomers } = self;
+        let [came, went, users] = [came, went, users].map(|users| users.iter().filter_map(&name).collect());
+        Window { number, came, went, users, count, watchers, newcomers }
+    }
 }
 
 impl<U: Ord + Clone> Presence<U> {
@@ -59,10 +68,6 @@ impl<U: Ord + Clone> Presence<U> {
     pub(crate) fn watch(&mut self, conn: ConnId) {
         self.watchers.remove(&conn);
         self.newcomers.insert(conn);
-    }
-
-    pub(crate) fn watches(&self, conn: ConnId) -> bool {
-        self.watchers.contains(&conn)
     }
 
     pub(crate) fn unwatch(&mut self, conn: ConnId) {

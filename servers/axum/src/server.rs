@@ -9,6 +9,7 @@ use heartline::hub::{self, Input, Room, Settings};
 use heartline::{CloseCode, ConnId};
 
 use crate::builder::Builder;
+use crate::cluster::{ClusterStats, NodeStatus, RoomMembers};
 use crate::codec::Codec;
 use crate::hub::{Answer, Shared};
 use crate::outcome::{NotJoined, Reach, SendError};
@@ -52,6 +53,9 @@ impl Default for Shutdown {
     }
 }
 
+/// So long a goodbye may take to leave the process: several round trips.
+const FLUSH: Duration = Duration::from_secs(1);
+
 /// Counters and gauges of a server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -62,7 +66,7 @@ pub struct ServerStats {
     pub connections: usize,
     /// Those of them that have not logged in.
     pub anonymous: usize,
-    /// Users online now.
+    /// Users online now, on this node.
     pub online: usize,
     /// Bytes that wait to be written to all connections, with 64 for each message besides its payload.
     pub unwritten: u64,
@@ -72,6 +76,8 @@ pub struct ServerStats {
     pub errors: u64,
     /// Handlers that had not returned by [`handler_timeout`](Builder::handler_timeout); each has cost its connection.
     pub timeouts: u64,
+    /// The node among [others](crate::cluster), if it is one.
+    pub cluster: Option<ClusterStats>,
 }
 
 impl<C: Codec> Server<C> {
@@ -98,7 +104,8 @@ impl<C: Codec> Server<C> {
         get(move |request| crate::upgrade::upgrade(server, request))
     }
 
-    /// Queues a message from the server itself for a user's connection.
+    /// Queues a message from the server itself for a user's connection to this node. For those on other nodes too, use
+    /// [`relay`](Self::relay).
     ///
     /// # Errors
     /// [`Offline`](SendError::Offline), [`Full`](SendError::Full) or [`Unsendable`](SendError::Unsendable).
@@ -114,6 +121,31 @@ impl<C: Codec> Server<C> {
         self.sent(to, message, true)
     }
 
+    /// The same for a user on any [node](crate::cluster). It waits for the user's node to say what became of the message; dropped then, it does
+    /// not take the message back.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and [`Unknown`](SendError::Unknown).
+    pub async fn relay(&self, to: &C::User, message: &C::Out) -> Result<(), SendError> {
+        self.relayed(to, message, false).await
+    }
+
+    /// The same, but the message is dropped where the recipient is slow.
+    ///
+    /// # Errors
+    /// As [`relay`](Self::relay), and [`Dropped`](SendError::Dropped).
+    pub async fn relay_volatile(&self, to: &C::User, message: &C::Out) -> Result<(), SendError> {
+        self.relayed(to, message, true).await
+    }
+
+    async fn relayed(&self, to: &C::User, message: &C::Out, volatile: bool) -> Result<(), SendError> {
+        if self.0.link.is_none() {
+            return self.sent(to, message, volatile);
+        }
+        let frame = self.0.encode(message)?;
+        crate::cluster::relay_from_server(&self.0, to, frame, volatile).await
+    }
+
     fn sent(&self, to: &C::User, message: &C::Out, volatile: bool) -> Result<(), SendError> {
         let frame = self.0.encode(message)?;
         self.0.step(|core, _| {
@@ -122,7 +154,7 @@ impl<C: Codec> Server<C> {
         })
     }
 
-    /// Queues a message from the server itself for everybody online, or in a room.
+    /// Queues a message from the server itself for everybody online, or in a room, on all [nodes](crate::cluster).
     ///
     /// # Errors
     /// [`Unsendable`](SendError::Unsendable).
@@ -146,16 +178,14 @@ impl<C: Codec> Server<C> {
         volatile: bool,
     ) -> Result<Reach, SendError> {
         let message = self.0.encode(message)?;
-        let bytes = crate::hub::peer::cost(&message);
         let room = match to {
             Audience::All => None,
             Audience::Room(room) => Some(room),
         };
-        let input = Input::Broadcast { from, room, except: Vec::new(), message, bytes, volatile, tag: 0 };
-        self.0.step(|core, now| match from {
-            Some(_) => core.broadcast(now, input),
-            None => Ok(core.announce(now, input)),
-        })
+        if self.0.link.is_some() {
+            return crate::cluster::broadcast(&self.0, from, room, message, volatile);
+        }
+        self.0.step(|core, now| core.broadcast(now, from, room, message, volatile))
     }
 
     /// Puts a connection into a room. Returns the number of members.
@@ -175,10 +205,10 @@ impl<C: Codec> Server<C> {
     /// Takes a connection out of a room, if it is in it.
     pub fn leave(&self, conn: ConnId, room: impl Into<Room>) {
         let room = room.into();
-        self.0.step(|core, now| core.feed(now, Input::Leave { conn, room }));
+        self.0.step(|core, now| core.leave_room(now, conn, room));
     }
 
-    /// Who is in a room, in the order of the connections' ids, from one id on if one is given, and how many there are.
+    /// Who is in a room on this node, in the order of the connections' ids, from one id on if one is given, and how many there are.
     pub fn members(&self, room: impl Into<Room>, from: Option<ConnId>, most: usize) -> (Vec<(ConnId, C::User)>, u32) {
         let room = room.into();
         self.0.look(|core| {
@@ -187,24 +217,69 @@ impl<C: Codec> Server<C> {
         })
     }
 
+    /// Who is in a room, on all [nodes](crate::cluster), and how many they are. Each node tells up to 1,000 users. It waits for all answers, for up to
+    /// [`relay_timeout`](heartline::directory::Settings::relay_timeout).
+    pub async fn room_members(&self, room: impl Into<Room>, most: usize) -> RoomMembers<C::User> {
+        let room = room.into();
+        let (here, others) = self.0.step(|core, _| {
+            let users = core.hub.members(room.as_bytes(), None).take(most).map(|(_, user)| user.clone());
+            let here = (users.collect(), core.hub.room_size(room.as_bytes()));
+            (here, core.cluster.as_mut().map(|cluster| cluster.ask_members(room, most)))
+        });
+        let mut members = RoomMembers { users: here.0, total: here.1.into(), silent: Vec::new() };
+        let Some(others) = others else { return members };
+        let Ok(others) = others.await else { return members };
+        members.silent = others.silent;
+        for node in others.nodes {
+            members.total += u64::from(node.total);
+            let room = most.saturating_sub(members.users.len());
+            members.users.extend(node.users.iter().filter_map(|name| self.0.user_of(name)).take(room));
+        }
+        members
+    }
+
+    /// Waits until a room that a connection of this node has joined is joined among the [nodes](crate::cluster), so that
+    /// what is said in it elsewhere from now on is heard here. False if this could not be seen within
+    /// [`relay_timeout`](heartline::directory::Settings::relay_timeout), so that messages may be missed, or if nobody is in the room here.
+    pub async fn room_entered(&self, room: impl Into<Room>) -> bool {
+        let room = room.into();
+        let entered = self.0.step(|core, _| match &mut core.cluster {
+            Some(cluster) => Err(cluster.room_entered(&room)),
+            None => Ok(core.hub.room_size(room.as_bytes()) > 0),
+        });
+        match entered {
+            Ok(entered) => entered,
+            Err(entered) => entered.await.unwrap_or(false),
+        }
+    }
+
+    /// The other [nodes](crate::cluster) that are heard, in the order of their names.
+    pub fn nodes(&self) -> Vec<NodeStatus> {
+        self.0.look(|core| core.cluster.as_ref().map(|cluster| cluster.nodes()).unwrap_or_default())
+    }
+
     /// Closes a connection behind what is queued for it. The reason is cut to 123 bytes.
     pub fn close(&self, conn: ConnId, code: CloseCode, reason: impl Into<String>) {
         let reason = reason.into();
         self.0.step(|core, now| core.close(now, conn, code, reason));
     }
 
-    /// The connection of a user who is online.
+    /// The connection of a user who is online on this node.
     pub fn conn_of(&self, user: &C::User) -> Option<ConnId> {
         self.0.look(|core| core.hub.conn_of(user))
     }
 
-    /// The first users online, in order, and how many there are.
+    /// The first users online, in order, and how many there are: on all [nodes](crate::cluster), then in the order of their names' bytes.
     pub fn online(&self, most: usize) -> (Vec<C::User>, usize) {
-        self.0.look(|core| {
+        let online = self.0.look(|core| {
+            if let Some(cluster) = &core.cluster {
+                return Err(cluster.online(most));
+            }
             let online = core.hub.online();
             let count = online.len();
-            (online.take(most).map(|(user, _)| user.clone()).collect(), count)
-        })
+            Ok((online.take(most).map(|(user, _)| user.clone()).collect(), count))
+        });
+        online.unwrap_or_else(|(names, count)| (names.iter().filter_map(|name| self.0.user_of(name)).collect(), count))
     }
 
     /// Counters and gauges at this moment.
@@ -213,7 +288,8 @@ impl<C: Codec> Server<C> {
     }
 
     /// Admits nobody any more, asks every client to come back later, and returns when the last connection has ended: at the
-    /// latest after `within` and the time that [`on_close`](Builder::on_close) has.
+    /// latest after `within` and the time that [`on_close`](Builder::on_close) has. Other [nodes](crate::cluster) are then told that this one
+    /// is gone, for which the broker has a second more.
     ///
     /// Cancel safe: dropped, the shutdown goes on.
     pub async fn shutdown(&self, shutdown: Shutdown) {
@@ -221,6 +297,9 @@ impl<C: Codec> Server<C> {
         telemetry::shutting_down();
         self.0.step(|core, now| core.feed(now, Input::Shutdown { within, pace, spread }));
         self.0.finished().await;
+        if let Some(link) = &self.0.link {
+            _ = tokio::time::timeout(FLUSH, link.broker.flush()).await;
+        }
         telemetry::finished();
     }
 }

@@ -56,7 +56,7 @@ impl<C: Codec> Drop for Seat<C> {
     fn drop(&mut self) {
         let conn = self.conn();
         self.server().shared().step(|core, now| {
-            core.closed(now, conn);
+            core.closed(now, conn, false);
             core.seats -= 1;
         });
     }
@@ -142,8 +142,10 @@ fn admit<C: Codec>(server: &Server<C>, parts: &Parts) -> Result<Seat<C>, Deny> {
     let protocols: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
     let request = hub::Request { origin: None, host, protocols: &protocols, source };
     let user = Login::default();
-    let admitted = server.shared().step(|core, now| core.admit(now, &request, user.clone()));
-    let (conn, protocol) = admitted.map_err(|denied| denial(&denied))?;
+    let (conn, protocol) = server.shared().step(|core, now| match core.away() {
+        Some((why, wait)) => Err(Deny::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(wait)),
+        None => core.admit(now, &request, user.clone()).map_err(|denied| denial(&denied)),
+    })?;
     Ok(Seat { cx: Cx::new(server.clone(), conn, source, protocol, user) })
 }
 

@@ -48,6 +48,10 @@
 //! A connection takes [`Sim::set_room`] messages that have not arrived, 64 by default: what is sent on a dead link
 //! beyond that stays in the session's outbox.
 //!
+//! # Several nodes
+//!
+//! [`cluster`] has whole clusters of servers on this network, with brokers between them.
+//!
 //! # Failures
 //!
 //! [`seeds`] runs a scenario many times and names the seed that fails; `HEARTLINE_SEED=17 cargo test` repeats it alone. A
@@ -55,6 +59,7 @@
 //! [`Server::journal`].
 
 mod app;
+pub mod cluster;
 mod host;
 mod network;
 mod random;

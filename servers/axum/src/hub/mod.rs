@@ -1,19 +1,23 @@
 //! The one owner of the hub: its inputs, and what its actions come to. Nothing here waits, and nothing of the application's
 //! is called.
 
+pub(crate) mod cluster;
 pub(crate) mod peer;
 mod shared;
+mod timer;
 
 use std::collections::{HashMap, VecDeque};
 use std::task::Waker;
 
-use heartline::hub::{self, Action, Config, Event, Hub, Input, JoinRefusal, Outcome, Route};
+use heartline::directory::User;
+use heartline::hub::{self, Action, Config, Event, Hub, Input, JoinRefusal, Outcome, Room, Route};
 use heartline::{CloseCode, ConnId, Timestamp};
 use tungstenite::Message;
 
 use crate::codec::Codec;
 use crate::outcome::{Reach, SendError};
 use crate::presence::Presence;
+use cluster::Cluster;
 use peer::{Login, Outgoing, Owned, Peer, cost};
 
 pub(crate) use shared::{Parts, Shared};
@@ -22,7 +26,10 @@ pub(crate) use shared::{Parts, Shared};
 pub(crate) struct Core<U> {
     pub(crate) hub: Hub<U, Message>,
     peers: HashMap<ConnId, Peer<U>>,
-    pub(crate) presence: Presence<U>,
+    /// Of this node alone; nobody watches it where there is a directory.
+    presence: Presence<U>,
+    /// The other nodes, if there may be any.
+    pub(crate) cluster: Option<Box<Cluster>>,
     /// What the step that is being carried out leads to.
     owed: VecDeque<Input<U, Message>>,
     /// The actions of a step, empty between two.
@@ -59,11 +66,12 @@ pub(crate) struct Standing {
 }
 
 impl<U: Ord + Clone> Core<U> {
-    pub(super) fn new(config: Config, seed: u64, presence: Presence<U>) -> Self {
+    pub(super) fn new(config: Config, seed: u64, presence: Presence<U>, cluster: Option<Box<Cluster>>) -> Self {
         Self {
             hub: Hub::new(config, seed),
             peers: HashMap::new(),
             presence,
+            cluster,
             owed: VecDeque::new(),
             actions: Vec::new(),
             answer: None,
@@ -109,7 +117,7 @@ impl<U: Ord + Clone> Core<U> {
                 self.apply(now, input);
             } else if let Some(action) = self.hub.next_action() {
                 self.carry_out(action);
-            } else {
+            } else if self.cluster.is_none() || !self.settle_cluster(now) {
                 return;
             }
         }
@@ -126,13 +134,21 @@ impl<U: Ord + Clone> Core<U> {
                 if let Some(peer) = self.peers.get(&conn) {
                     peer.logged_in(&user);
                 }
+                if let Some(cluster) = &mut self.cluster {
+                    cluster.logged_in(conn);
+                }
                 self.push(conn, Outgoing::Notice(Owned::LoggedIn(user)));
             }
             Action::LoginRefused { conn, reason, retry_after, .. } => {
                 self.push(conn, Outgoing::Notice(Owned::LoginRefused(reason, retry_after)));
             }
             Action::Expiring { conn, expires_in, .. } => self.push(conn, Outgoing::Notice(Owned::Expiring(expires_in))),
-            Action::Joined { members, .. } => self.answer = Some(Answer::Joined(members)),
+            Action::Joined { conn, room, members, .. } => {
+                self.answer = Some(Answer::Joined(members));
+                if let Some(cluster) = &mut self.cluster {
+                    cluster.joined(conn, room);
+                }
+            }
             Action::JoinRefused { reason, .. } => self.answer = Some(Answer::JoinRefused(reason)),
             Action::Missed { conn, messages, .. } => self.push(conn, Outgoing::Notice(Owned::Missed(messages))),
             Action::UnknownMessage { conn, .. } => self.push(conn, Outgoing::Notice(Owned::UnknownMessage)),
@@ -142,9 +158,13 @@ impl<U: Ord + Clone> Core<U> {
                 let Some(peer) = self.peers.get_mut(&conn) else { return };
                 peer.close(code, retry_after, reason(code, self.hub.config().superseded_code));
                 self.wakes.extend(peer.take_waker());
-                self.presence.unwatch(conn);
+                self.unwatch(conn);
+                self.ended(conn, code == CloseCode::NORMAL);
             }
-            Action::Abort { conn, .. } => self.forget(conn),
+            Action::Abort { conn, .. } => {
+                self.forget(conn);
+                self.ended(conn, false);
+            }
             Action::Event(event) => self.on_event(event),
         }
     }
@@ -172,7 +192,7 @@ impl<U: Ord + Clone> Core<U> {
     }
 
     fn forget(&mut self, conn: ConnId) {
-        self.presence.unwatch(conn);
+        self.unwatch(conn);
         if let Some(mut peer) = self.peers.remove(&conn) {
             self.wakes.extend(peer.take_waker());
         }
@@ -220,10 +240,12 @@ impl<U: Ord + Clone> Core<U> {
         paused
     }
 
-    /// A connection ended, or its close frame arrived. Its queue is gone.
-    pub(crate) fn closed(&mut self, now: Timestamp, conn: ConnId) {
+    /// A connection ended, or its close frame arrived. Its queue is gone. It is said whether its user meant to leave.
+    pub(crate) fn closed(&mut self, now: Timestamp, conn: ConnId, logged_out: bool) {
         self.forget(conn);
-        self.feed(now, Input::Closed { conn });
+        self.apply(now, Input::Closed { conn });
+        self.ended(conn, logged_out);
+        self.settle(now);
     }
 
     /// Whether a connection can be written to.
@@ -232,6 +254,21 @@ impl<U: Ord + Clone> Core<U> {
     }
 
     // ---- what the application asks for ---------------------------------------------------
+
+    /// A user has proved to be it. The name is that for other nodes.
+    pub(crate) fn log_in(
+        &mut self,
+        now: Timestamp,
+        conn: ConnId,
+        user: U,
+        until: Option<Timestamp>,
+        name: Option<User>,
+    ) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.name(name);
+        }
+        self.feed(now, Input::Login { conn, user, until });
+    }
 
     pub(crate) fn relay(
         &mut self,
@@ -275,7 +312,20 @@ impl<U: Ord + Clone> Core<U> {
         pushed
     }
 
-    pub(crate) fn broadcast(&mut self, now: Timestamp, input: Input<U, Message>) -> Result<Reach, SendError> {
+    /// From a connection, or from the server itself.
+    pub(crate) fn broadcast(
+        &mut self,
+        now: Timestamp,
+        from: Option<ConnId>,
+        room: Option<Room>,
+        message: Message,
+        volatile: bool,
+    ) -> Result<Reach, SendError> {
+        let bytes = cost(&message);
+        let input = Input::Broadcast { from, room, except: Vec::new(), message, bytes, volatile, tag: 0 };
+        if from.is_none() {
+            return Ok(self.announce(now, input));
+        }
         match self.feed(now, input) {
             Some(Answer::Outcome(Outcome::Broadcast { reached, missed })) => Ok(Reach { reached, missed }),
             Some(Answer::Outcome(Outcome::NotLoggedIn(_))) => Err(SendError::NotLoggedIn),
@@ -284,7 +334,7 @@ impl<U: Ord + Clone> Core<U> {
     }
 
     /// From the server itself, to which the hub reports no outcome: its counters have it.
-    pub(crate) fn announce(&mut self, now: Timestamp, input: Input<U, Message>) -> Reach {
+    fn announce(&mut self, now: Timestamp, input: Input<U, Message>) -> Reach {
         let before = self.hub.stats();
         self.feed(now, input);
         let after = self.hub.stats();
@@ -307,25 +357,24 @@ impl<U: Ord + Clone> Core<U> {
         News { contested: now.contested - before.contested, suspensions: now.suspensions - before.suspensions }
     }
 
-    // ---- time ----------------------------------------------------------------------------
+    // ---- who watches who is online -------------------------------------------------------
 
-    fn deadline(&self) -> Option<Timestamp> {
-        [self.hub.deadline(), self.presence.due()].into_iter().flatten().min()
-    }
-
-    /// Whether the timer is to be set anew.
-    fn is_earlier(&mut self) -> bool {
-        let deadline = self.deadline();
-        let earlier = deadline.is_some_and(|at| self.armed.is_none_or(|armed| at < armed));
-        if earlier {
-            self.armed = deadline;
+    pub(crate) fn watch(&mut self, conn: ConnId) {
+        match &mut self.cluster {
+            Some(cluster) => cluster.presence.watch(conn),
+            None => self.presence.watch(conn),
         }
-        earlier
     }
 
-    /// After a shutdown, the last connection is gone, and so is its task.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.drained && self.seats == 0
+    pub(crate) fn unwatch(&mut self, conn: ConnId) {
+        match &mut self.cluster {
+            Some(cluster) => cluster.presence.unwatch(conn),
+            None => self.presence.unwatch(conn),
+        }
+    }
+
+    pub(crate) fn watches(&self, conn: ConnId) -> bool {
+        self.cluster.as_ref().map_or(&self.presence.watchers, |cluster| &cluster.presence.watchers).contains(&conn)
     }
 }
 

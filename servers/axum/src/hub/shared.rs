@@ -1,11 +1,13 @@
 //! The lock around the hub, and the one timer.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use heartline::Timestamp;
-use heartline::hub::{Config, Input};
+use heartline::directory::{self, Broker, User};
+use heartline::hub::Config;
 use heartline_tungstenite::{Clock, Limits};
 use tokio::select;
 use tokio::sync::{Notify, watch};
@@ -14,6 +16,8 @@ use tungstenite::Message;
 use tungstenite::protocol::WebSocketConfig;
 
 use super::CoreOf;
+use super::cluster::{self, Cluster};
+use crate::cluster::{Link, Plan};
 use crate::codec::{Codec, Notice};
 use crate::count::Count;
 use crate::hooks::Hooks;
@@ -31,6 +35,8 @@ pub(crate) struct Shared<C: Codec> {
     pub(crate) handler_timeout: Duration,
     pub(crate) config: Config,
     pub(crate) counts: Counts,
+    /// To the other nodes, if there may be any.
+    pub(crate) link: Option<Link<C::User>>,
     clock: Clock,
     core: Mutex<CoreOf<C>>,
     earlier: Arc<Notify>,
@@ -56,13 +62,20 @@ pub(crate) struct Parts<C: Codec> {
     pub(crate) clock: Clock,
     pub(crate) presence: (Duration, usize),
     pub(crate) seed: u64,
+    pub(crate) plan: Option<Plan<C::User>>,
 }
 
 impl<C: Codec> Shared<C> {
     pub(crate) fn start(parts: Parts<C>, runtime: &tokio::runtime::Handle) -> Arc<Self> {
-        let Parts { codec, hooks, limits, socket, handler_timeout, config, clock, presence: (window, cap), seed } =
+        let Parts { codec, hooks, limits, socket, handler_timeout, config, clock, presence: (window, cap), seed, plan } =
             parts;
-        let core = CoreOf::<C>::new(config.clone(), seed, Presence::new(window, cap));
+        let (cluster, link) = plan
+            .map(|Plan { node, config, link }| {
+                let presence = Presence::new(window, cap);
+                (Box::new(Cluster::new(config, node, link.broker.clone(), clock.now(), limits, presence)), link)
+            })
+            .unzip();
+        let core = CoreOf::<C>::new(config.clone(), seed, Presence::new(window, cap), cluster);
         let shared = Arc::new(Self {
             codec,
             hooks,
@@ -71,12 +84,16 @@ impl<C: Codec> Shared<C> {
             handler_timeout,
             config,
             counts: Counts::default(),
+            link,
             clock,
             core: Mutex::new(core),
             earlier: Arc::default(),
             finished: watch::Sender::new(false),
         });
         runtime.spawn(run_timer(Arc::downgrade(&shared), shared.earlier.clone()));
+        if let Some(Link { broker, .. }) = &shared.link {
+            runtime.spawn(receive(Arc::downgrade(&shared), broker.clone(), shared.watch_finished()));
+        }
         #[cfg(feature = "metrics")]
         runtime.spawn(telemetry::run_meters(Arc::downgrade(&shared)));
         shared
@@ -97,10 +114,14 @@ impl<C: Codec> Shared<C> {
         let mut core = self.lock();
         let result = step(&mut core, now);
         core.settle(now);
+        let told = if core.cluster.is_some() { core.end_step(now) } else { None };
         let wakes = std::mem::take(&mut core.wakes);
         let (earlier, finished) = (core.is_earlier(), core.is_finished());
         drop(core);
         wakes.into_iter().for_each(Waker::wake);
+        if let Some(told) = told {
+            cluster::tell(told);
+        }
         if earlier {
             self.earlier.notify_one();
         }
@@ -136,6 +157,7 @@ impl<C: Codec> Shared<C> {
             panics: panics.get(),
             errors: errors.get(),
             timeouts: timeouts.get(),
+            cluster: core.cluster.as_ref().map(|cluster| cluster.stats()),
         })
     }
 
@@ -156,19 +178,17 @@ impl<C: Codec> Shared<C> {
 
     /// What is due, and when to come back.
     fn tick(&self) -> Option<Duration> {
-        let window = self.step(|core, now| {
-            if core.hub.deadline().is_some_and(|at| at <= now) {
-                core.feed(now, Input::Timer);
-            }
-            core.presence.end(now, core.hub.online().map(|(user, _)| user))
+        let (here, everywhere) = self.step(|core, now| {
+            core.timer(now);
+            (core.end_window(now), core.cluster.as_mut().and_then(|cluster| cluster.end_window(now)))
         });
-        if let Some(window) = window {
-            self.tell(&window);
-        }
-        let (wait, news) = self.step(|core, now| {
+        let everywhere = everywhere.map(|window| window.renamed(|name| self.user_of(name)));
+        here.iter().chain(&everywhere).for_each(|window| self.tell(window));
+        let (wait, news, events) = self.step(|core, now| {
             core.armed = core.deadline();
-            (core.armed.map(|at| at.saturating_since(now)), core.news())
+            (core.armed.map(|at| at.saturating_since(now)), core.news(), core.take_news())
         });
+        events.iter().for_each(telemetry::cluster);
         if news.contested > 0 {
             telemetry::contested(news.contested);
         }
@@ -190,12 +210,43 @@ impl<C: Codec> Shared<C> {
             for (frame, conns) in [(changed, watchers), (online, newcomers)] {
                 let Some(frame) = frame else { continue };
                 for conn in conns {
-                    if core.send(*conn, frame.clone(), true).is_err() && core.presence.watches(*conn) {
-                        core.presence.watch(*conn); // It has missed a number, and gets the whole when it reads again.
+                    if core.send(*conn, frame.clone(), true).is_err() && core.watches(*conn) {
+                        core.watch(*conn); // It has missed a number, and gets the whole when it reads again.
                     }
                 }
             }
         });
+    }
+
+    /// A user's name for other nodes, without bytes if the application fails to make them: such a user stays unknown to others.
+    pub(crate) fn name_of(&self, user: &C::User) -> Option<User> {
+        let names = &self.link.as_ref()?.names;
+        let name = crate::hooks::caught(|| names.to(user));
+        Some(name.unwrap_or_else(|_| {
+            self.panicked();
+            User::from("")
+        }))
+    }
+
+    /// The user whom a node calls so.
+    pub(crate) fn user_of(&self, name: &User) -> Option<C::User> {
+        let names = &self.link.as_ref()?.names;
+        crate::hooks::caught(|| names.from(name)).unwrap_or_else(|_| {
+            self.panicked();
+            None
+        })
+    }
+
+    /// What came from other nodes.
+    fn receive(&self, inputs: Vec<directory::Input>) {
+        let events = self.step(|core, now| {
+            if let Some(cluster) = &mut core.cluster {
+                inputs.into_iter().for_each(|input| cluster.feed(input));
+            }
+            core.settle(now);
+            core.take_news()
+        });
+        events.iter().for_each(telemetry::cluster);
     }
 
     /// A codec that panics here makes no frame.
@@ -227,5 +278,33 @@ async fn run_timer<C: Codec>(server: Weak<Shared<C>>, earlier: Arc<Notify>) {
             () = wait => {}
             () = earlier.notified() => {}
         }
+    }
+}
+
+/// So many inputs from the broker are taken in one step.
+const INPUTS: usize = 64;
+
+/// Hands on what the broker has, until the server is dropped.
+async fn receive<C: Codec>(server: Weak<Shared<C>>, broker: Arc<dyn Broker>, mut finished: watch::Receiver<bool>) {
+    loop {
+        let first = select! {
+            biased;
+            // Its sender is gone.
+            _ = finished.wait_for(|_| false) => return,
+            input = poll_fn(|cx| broker.poll_input(cx)) => input,
+        };
+        let mut inputs = vec![first];
+        poll_fn(|cx| {
+            while inputs.len() < INPUTS {
+                let Poll::Ready(input) = broker.poll_input(cx) else { break };
+                inputs.push(input);
+            }
+            Poll::Ready(())
+        })
+        .await;
+        let Some(server) = server.upgrade() else { return };
+        server.receive(inputs);
+        drop(server);
+        tokio::task::coop::consume_budget().await;
     }
 }

@@ -10,7 +10,7 @@ const NOW: Timestamp = Timestamp::ORIGIN;
 
 fn core() -> Core<u32> {
     let settings = Settings { messages: None, bytes: None, ..Settings::default() };
-    Core::new(Config::new(settings).expect("valid"), 1, Presence::new(std::time::Duration::from_millis(100), 10))
+    Core::new(Config::new(settings).expect("valid"), 1, Presence::new(std::time::Duration::from_millis(100), 10), None)
 }
 
 fn enter(core: &mut Core<u32>, user: u32) -> ConnId {
@@ -55,7 +55,7 @@ fn nothing_is_queued_behind_a_close_whoever_asks_for_it() {
     };
     core.feed(NOW, broadcast(Some(bob)));
     core.feed(NOW, broadcast(None));
-    core.presence.watch(ann);
+    core.watch(ann);
     let queued = drain(&mut core, ann);
     assert!(matches!(&queued[..], [Outgoing::Close(close)] if close.reason() == "done"), "{}", queued.len());
 }
@@ -100,9 +100,9 @@ fn the_servers_own_messages_are_bounded_by_the_budget_and_volatile_ones_by_less(
 fn a_connection_that_is_gone_leaves_nothing_behind() {
     let mut core = core();
     let ann = enter(&mut core, 1);
-    core.presence.watch(ann);
-    core.closed(NOW, ann);
-    assert!(core.peers.is_empty() && !core.presence.watches(ann));
+    core.watch(ann);
+    core.closed(NOW, ann, false);
+    assert!(core.peers.is_empty() && !core.watches(ann));
     assert_eq!(core.presence.due(), None);
     assert_eq!(core.hub.connections(), 0);
     let mut batch = VecDeque::new();

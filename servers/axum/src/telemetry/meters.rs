@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Label, Unit, counter, describe_counter, describe_gauge, gauge};
 
+use crate::cluster::ClusterStats;
 use crate::codec::Codec;
 use crate::hub::Shared;
 use crate::server::ServerStats;
@@ -37,6 +38,23 @@ const fn closed(cause: &'static str, value: fn(&ServerStats) -> u64) -> Number {
     Number { name: "heartline_server_closes_total", unit: Unit::Count, meaning, label, value }
 }
 
+const fn relayed(outcome: &'static str, value: fn(&ServerStats) -> u64) -> Number {
+    let meaning = "messages for users on other nodes, by what became of them";
+    let label = Some(("outcome", outcome));
+    Number { name: "heartline_server_relays_total", unit: Unit::Count, meaning, label, value }
+}
+
+const fn moved(cause: &'static str, value: fn(&ServerStats) -> u64) -> Number {
+    let meaning = "connections closed because their user logged in on another node";
+    let label = Some(("cause", cause));
+    Number { name: "heartline_server_moves_total", unit: Unit::Count, meaning, label, value }
+}
+
+/// Of the node among others; nothing if it is alone.
+fn of_cluster<N: Default>(stats: &ServerStats, value: fn(&ClusterStats) -> N) -> N {
+    stats.cluster.as_ref().map(value).unwrap_or_default()
+}
+
 const COUNTERS: &[Number] = &[
     number("heartline_server_admitted_total", "connections admitted", |stats| stats.hub.admitted),
     number("heartline_server_denied_total", "connections denied by the hub", |stats| stats.hub.denied),
@@ -63,6 +81,21 @@ const COUNTERS: &[Number] = &[
     number("heartline_server_panics_total", "panics of handlers, hooks and the codec", |stats| stats.panics),
     number("heartline_server_errors_total", "errors of handlers", |stats| stats.errors),
     number("heartline_server_timeouts_total", "handlers that took too long", |stats| stats.timeouts),
+    relayed("routed", |stats| of_cluster(stats, |cluster| cluster.directory.routed)),
+    relayed("offline", |stats| of_cluster(stats, |cluster| cluster.directory.offline)),
+    relayed("full", |stats| of_cluster(stats, |cluster| cluster.directory.full)),
+    relayed("dropped", |stats| of_cluster(stats, |cluster| cluster.directory.dropped)),
+    relayed("unknown", |stats| of_cluster(stats, |cluster| cluster.directory.unknown)),
+    moved("superseded", |stats| of_cluster(stats, |cluster| cluster.directory.superseded)),
+    moved("concurrent", |stats| of_cluster(stats, |cluster| cluster.directory.concurrent)),
+    number(
+        "heartline_server_repairs_total",
+        "parts of what is known of another node that had to be replaced",
+        |stats| of_cluster(stats, |cluster| cluster.directory.repaired),
+    ),
+    number("heartline_server_unreadable_total", "packets of other nodes that could not be read", |stats| {
+        of_cluster(stats, |cluster| cluster.directory.unreadable)
+    }),
 ];
 
 const GAUGES: &[Number] = &[
@@ -71,6 +104,15 @@ const GAUGES: &[Number] = &[
     }),
     number("heartline_server_anonymous", "connections that have not logged in", |stats| stats.anonymous as u64),
     number("heartline_server_users", "users online", |stats| stats.online as u64),
+    number("heartline_server_nodes", "other nodes that are heard", |stats| {
+        of_cluster(stats, |cluster| cluster.nodes as u64)
+    }),
+    number("heartline_server_cluster_users", "users online on any node, as this one knows", |stats| {
+        of_cluster(stats, |cluster| cluster.online as u64)
+    }),
+    number("heartline_server_cut_off", "1 while the broker does not give back what this node publishes", |stats| {
+        of_cluster(stats, |cluster| u64::from(cluster.cut_off))
+    }),
     Number {
         name: "heartline_server_unwritten_bytes",
         unit: Unit::Bytes,

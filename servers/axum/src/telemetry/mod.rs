@@ -10,6 +10,6 @@ mod spans;
 #[cfg(feature = "metrics")]
 pub(crate) use meters::run as run_meters;
 #[cfg(not(feature = "tracing"))]
-pub(crate) use silent::{Span, contested, denied, finished, shutting_down, suspended};
+pub(crate) use silent::{Span, cluster, contested, denied, finished, shutting_down, suspended};
 #[cfg(feature = "tracing")]
-pub(crate) use spans::{Span, contested, denied, finished, shutting_down, suspended};
+pub(crate) use spans::{Span, cluster, contested, denied, finished, shutting_down, suspended};

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::IpAddr;
 
 use heartline::ConnId;
+use heartline::directory::Event;
 
 use crate::closed::Closed;
 
@@ -27,6 +28,7 @@ impl Span {
 
 pub(crate) fn denied(_: &dyn Display) {}
 pub(crate) fn contested(_: u64) {}
+pub(crate) fn cluster(_: &Event) {}
 pub(crate) fn suspended() {}
 pub(crate) fn shutting_down() {}
 pub(crate) fn finished() {}

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::IpAddr;
 
 use heartline::ConnId;
+use heartline::directory::Event;
 use tracing::field::{Empty, debug};
 use tracing::{Instrument as _, debug, error, info, info_span, warn};
 
@@ -69,6 +70,20 @@ pub(crate) fn denied(reason: &dyn Display) {
 
 pub(crate) fn contested(times: u64) {
     warn!(target: TARGET, times, "connections of a user replace each other too often");
+}
+
+/// What happened among the nodes; users are not named.
+pub(crate) fn cluster(event: &Event) {
+    match event {
+        Event::NodeUp(node) => info!(target: TARGET, node = node.as_str(), "a node is up"),
+        Event::NodeDown(node) => warn!(target: TARGET, node = node.as_str(), "a node is down"),
+        Event::CutOff => warn!(target: TARGET, "cut off from the other nodes"),
+        Event::Reconnected => info!(target: TARGET, "no longer cut off from the other nodes"),
+        Event::ClockSkew(node) => warn!(target: TARGET, node = node.as_str(), "the clock of a node is ahead"),
+        Event::TooMany(node) => warn!(target: TARGET, node = node.as_str(), "a node is beyond the limits"),
+        Event::Replaced => error!(target: TARGET, "another process has taken this node's name"),
+        _ => {}
+    }
 }
 
 pub(crate) fn suspended() {

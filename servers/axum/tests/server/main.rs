@@ -1,6 +1,7 @@
 //! The server on real sockets.
 
 mod clients;
+mod cluster;
 mod ends;
 mod handlers;
 mod logins;

@@ -1,10 +1,13 @@
 //! What a server tells `tracing` and `metrics`. Its process has no other: the subscriber is that of all its threads.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use futures_util::{SinkExt as _, StreamExt as _};
+use heartline_axum::cluster::LocalBroker;
+use heartline_axum::heartline::directory::{self, Node};
 use heartline_axum::heartline::hub::Settings;
 use heartline_axum::{Access, Codec, CodecError, Deny, Never, Received, Server, Shutdown};
 use heartline_driver_testing::telemetry::are_documented;
@@ -42,7 +45,10 @@ fn every_connection_has_its_span_and_what_happens_is_counted() {
     let recorder = DebuggingRecorder::new();
     metrics::with_local_recorder(&recorder, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(live());
+        runtime.block_on(async {
+            live().await;
+            among_nodes().await;
+        });
     });
     log(&capture.log());
     told(&numbers(&recorder.snapshotter()));
@@ -89,6 +95,29 @@ async fn live() {
     tokio::task::yield_now().await; // The last numbers are told.
 }
 
+/// Two nodes that hear of each other, a message to nobody, and the goodbye of one.
+async fn among_nodes() {
+    let broker = LocalBroker::default();
+    let servers = ["one", "two"].map(|name| {
+        let node: Node = name.parse().expect("a name");
+        let link = Arc::new(broker.connect(&node));
+        let builder = Server::builder(Echo, Settings::default()).authenticate(|_| async { Ok(Access::Later) });
+        builder.cluster(node, link, directory::Settings::default()).build().expect("a server")
+    });
+    let until = async |nodes: [usize; 2]| {
+        while servers.each_ref().map(|server| server.nodes().len()) != nodes {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    until([1, 1]).await;
+    let nobody = "hush-nobody".to_owned();
+    assert!(servers[0].relay(&nobody, &nobody).await.is_err());
+    servers[1].shutdown(Shutdown::default()).await;
+    until([0, 1]).await;
+    servers[0].shutdown(Shutdown::default()).await;
+    tokio::task::yield_now().await; // The last numbers are told.
+}
+
 async fn dial(address: SocketAddr, token: &str) -> Result<WebSocketStream<TcpStream>, Error> {
     let mut request = format!("ws://{address}/hush-path?hush-query").into_client_request()?;
     request.headers_mut().insert("Authorization", token.parse().expect("a header"));
@@ -117,9 +146,15 @@ fn log(log: &Log) {
         (Level::DEBUG, "the connection has ended", first),
         (Level::INFO, "shutting down", None),
         (Level::INFO, "the last connection is gone", None),
+        (Level::INFO, "a node is up", None),
+        (Level::WARN, "a node is down", None),
     ] {
         assert!(own.contains(&event), "{event:?} is not among {own:?}");
     }
+    let up = log.events.iter().filter(|told| told.message() == "a node is up");
+    let mut up: Vec<_> = up.map(|told| told.fields["node"].as_str()).collect();
+    up.sort_unstable();
+    assert_eq!(up, ["one", "two"]);
     let inside = log.events.iter().filter(|told| told.message() == "in the handler");
     assert_eq!(inside.map(|told| told.span).collect::<Vec<_>>(), [first, first, first, Some(places[1])]);
 }
@@ -144,6 +179,9 @@ fn told(numbers: &[Number]) {
         ("connections", None, 0.0),
         ("users", None, 0.0),
         ("unwritten_bytes", None, 0.0),
+        ("relays_total", Some(("outcome", "offline")), 1.0),
+        ("moves_total", Some(("cause", "superseded")), 0.0),
+        ("cluster_users", None, 0.0),
     ] {
         assert_eq!(value(name, label), expected, "{name}");
     }

@@ -156,10 +156,10 @@ impl<C: Codec, H: Host<C>> Driver<C, H> {
         self.is_open() && !self.paused && !self.session.look().is_draining()
     }
 
-    /// By a new one, without calling it a loss.
+    /// By a new one, without calling it a loss. The client is not done (1000), it comes back: a server may take that for a log-out.
     pub(super) fn replace_connection(&mut self) {
         if let Some(conn) = self.session.look().conn().filter(|_| self.is_open()) {
-            self.link.say_goodbye(conn, &Close::from(CloseCode::NORMAL));
+            self.link.say_goodbye(conn, &Close::from(CloseCode::GOING_AWAY));
         }
         self.handle(Input::Reconnect);
     }

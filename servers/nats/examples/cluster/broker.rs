@@ -1,0 +1,108 @@
+//! What carries messages between the nodes, and a wire to it that can be cut.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use heartline_axum::cluster::LocalBroker;
+use heartline_axum::heartline::directory::{self, Destination, Input, Node, RoomHash};
+use heartline_nats::Nats;
+
+use crate::Failure;
+
+/// The broker of all nodes.
+#[derive(Clone)]
+pub enum Broker {
+    /// Within this process.
+    Local(LocalBroker),
+    /// A real one, by its URL.
+    Nats(String),
+}
+
+impl Broker {
+    pub fn new(url: Option<String>) -> Self {
+        url.map_or_else(|| Self::Local(LocalBroker::default()), Self::Nats)
+    }
+
+    pub async fn connect(&self, node: &Node) -> Result<Wire, Failure> {
+        let broker: Box<dyn directory::Broker> = match self {
+            Self::Local(broker) => Box::new(broker.connect(node)),
+            Self::Nats(url) => {
+                let prefix = format!("heartline-example-{}", std::process::id()); // Each show is alone.
+                Box::new(Nats::builder(node, [url]).prefix(prefix).connect().await?)
+            }
+        };
+        Ok(Wire { broker, state: Mutex::default() })
+    }
+}
+
+/// A node's connection to the broker. Without faults to show, it would be the `Nats` itself.
+pub struct Wire {
+    broker: Box<dyn directory::Broker>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    is_cut: bool,
+    /// The node is to be told that something was lost.
+    is_healed: bool,
+    waker: Option<Waker>,
+}
+
+impl Wire {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing passes any more, neither way, and nobody is told.
+    pub fn cut(&self) {
+        self.state().is_cut = true;
+    }
+
+    /// Everything passes again, but what was lost.
+    pub fn heal(&self) {
+        let mut state = self.state();
+        (state.is_cut, state.is_healed) = (false, true);
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl directory::Broker for Wire {
+    fn publish(&self, to: &Destination, payload: Vec<u8>) {
+        if !self.state().is_cut {
+            self.broker.publish(to, payload);
+        }
+    }
+
+    fn subscribe(&self, room: RoomHash) {
+        self.broker.subscribe(room);
+    }
+
+    fn unsubscribe(&self, room: RoomHash) {
+        self.broker.unsubscribe(room);
+    }
+
+    fn poll_input(&self, context: &mut Context<'_>) -> Poll<Input> {
+        loop {
+            let mut state = self.state();
+            state.waker = Some(context.waker().clone());
+            if std::mem::take(&mut state.is_healed) {
+                return Poll::Ready(Input::Interrupted);
+            }
+            let is_cut = state.is_cut;
+            drop(state);
+            match self.broker.poll_input(context) {
+                Poll::Ready(_) if is_cut => {}
+                input => return input,
+            }
+        }
+    }
+
+    fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.broker.flush()
+    }
+}

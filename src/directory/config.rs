@@ -1,0 +1,140 @@
+//! Directory settings, validated on construction.
+
+use core::ops::Deref;
+use core::time::Duration;
+
+use crate::check::{ConfigError, DAY, HOUR, MILLISECOND, within};
+use crate::close_code::CloseCode;
+
+/// Everything that can be set, as plain data. [`Config::new`] checks it. Written with `..Settings::default()`, a new
+/// field breaks nothing. All nodes are to have the same `hello` and `lease`.
+///
+/// ```
+/// use core::time::Duration;
+/// use heartline::directory::{Config, Settings};
+///
+/// let config = Config::new(Settings { relay_timeout: Duration::from_secs(5), ..Settings::default() })?;
+/// assert_eq!(config.lease, Duration::from_secs(4));
+/// # Ok::<(), heartline::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+pub struct Settings {
+    /// How often a node says that it is there: 10 ms to an hour. Default 1 s.
+    pub hello: Duration,
+    /// After which silence a node is gone: three times `hello` to a day. Default 4 s.
+    pub lease: Duration,
+    /// Whether a node that is cut off from the broker sends its clients away (1012) instead of serving them alone. Default `false`.
+    pub send_away_when_cut_off: bool,
+    /// How long a login or a log-out may wait for others, to be told together: up to a second. Default 50 ms.
+    pub batch_delay: Duration,
+    /// How many bytes of logins and log-outs are told together: 1 KiB to `max_payload`. Default 32 KiB.
+    pub batch_bytes: u32,
+    /// The longest time that a node waits before it asks for what it missed, so that not all ask at once: up to a minute. Default 200 ms.
+    pub ask_spread: Duration,
+    /// How many bytes a second a node sends to those that missed something: 1 KiB to 4,294,967,295. Default 4 MiB.
+    pub answer_rate: u32,
+    /// How long a message may wait for what became of it on another node; then that is unknown: 1 ms to an hour. Default 2 s.
+    pub relay_timeout: Duration,
+    /// How many messages may wait for that: 1 to 1,048,576. Default 65,536.
+    pub max_relays: u32,
+    /// How many bytes they may have: 1 to 4,294,967,295. Default 16 MiB.
+    pub relay_bytes: u32,
+    /// How many bytes the broker takes in one message: 64 KiB and 1 KiB to 64 MiB. Default 1 MiB (NATS).
+    pub max_payload: u32,
+    /// How long after its last connection a user is told to be offline, unless it logged out: up to a day. Default 3 s.
+    pub offline_grace: Duration,
+    /// The code for a connection whose user logged in elsewhere, knowing of it: any that may be sent. Default 4409, which
+    /// [`DEFAULT_RULES`](crate::retry::DEFAULT_RULES) treat as final.
+    pub superseded_code: CloseCode,
+    /// The code for a connection whose user logged in elsewhere while neither node knew of the other login: any that may be
+    /// sent. Default 4509, which [`DEFAULT_RULES`](crate::retry::DEFAULT_RULES) retry.
+    pub concurrent_code: CloseCode,
+    /// How many other nodes there may be: 1 to 1,024. Default 128.
+    pub max_nodes: u32,
+    /// How many users each of them may have: 1 to 16,777,216. Default 1,048,576, the most a hub has.
+    pub max_claims: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hello: Duration::from_secs(1),
+            lease: Duration::from_secs(4),
+            send_away_when_cut_off: false,
+            batch_delay: Duration::from_millis(50),
+            batch_bytes: 32 * 1024,
+            ask_spread: Duration::from_millis(200),
+            answer_rate: 4 * 1024 * 1024,
+            relay_timeout: Duration::from_secs(2),
+            max_relays: 65_536,
+            relay_bytes: 16 * 1024 * 1024,
+            max_payload: 1024 * 1024,
+            offline_grace: Duration::from_secs(3),
+            superseded_code: CloseCode::SUPERSEDED,
+            concurrent_code: CloseCode::CONCURRENT,
+            max_nodes: 128,
+            max_claims: 1024 * 1024,
+        }
+    }
+}
+
+/// [`Settings`] that were found valid; they can be read, not changed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Settings", into = "Settings"))]
+pub struct Config(Settings);
+
+impl Config {
+    /// The settings as a config, if each of them lies in its range.
+    ///
+    /// # Errors
+    /// The first value that does not, with its field and the allowed range.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        within("hello", settings.hello, 10 * MILLISECOND, HOUR)?;
+        within("lease", settings.lease, 3 * settings.hello, DAY)?;
+        within("batch_delay", settings.batch_delay, Duration::ZERO, Duration::from_secs(1))?;
+        within("max_payload", settings.max_payload, PART + 1024, 64 * 1024 * 1024)?;
+        within("batch_bytes", settings.batch_bytes, 1024, settings.max_payload)?;
+        within("ask_spread", settings.ask_spread, Duration::ZERO, Duration::from_secs(60))?;
+        within("answer_rate", settings.answer_rate, 1024, u32::MAX)?;
+        within("relay_timeout", settings.relay_timeout, MILLISECOND, HOUR)?;
+        within("max_relays", settings.max_relays, 1, 1 << 20)?;
+        within("relay_bytes", settings.relay_bytes, 1, u32::MAX)?;
+        within("offline_grace", settings.offline_grace, Duration::ZERO, DAY)?;
+        within("max_nodes", settings.max_nodes, 1, 1024)?;
+        within("max_claims", settings.max_claims, 1, 1 << 24)?;
+        Ok(Self(settings))
+    }
+
+    /// The settings again, to build another config from.
+    pub fn into_settings(self) -> Settings {
+        self.0
+    }
+}
+
+/// How many bytes of claims an answer has at most.
+pub(super) const PART: u32 = 64 * 1024;
+
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.0
+    }
+}
+
+impl TryFrom<Settings> for Config {
+    type Error = ConfigError;
+
+    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
+        Self::new(settings)
+    }
+}
+
+impl From<Config> for Settings {
+    fn from(config: Config) -> Self {
+        config.0
+    }
+}

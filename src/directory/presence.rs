@@ -1,0 +1,84 @@
+//! Who is to be told to be online and offline.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use crate::time::{Deadline, Timestamp};
+
+/// The difference between who is there and who was told to be. What was told changes only when it is pulled, so that for each name it
+/// alternates.
+#[derive(Clone, Debug)]
+pub(super) struct Presence<K> {
+    /// There, but not told to be.
+    arrived: BTreeSet<K>,
+    /// Told to be there, but not, and the grace is running until then.
+    leaving: BTreeMap<K, Timestamp>,
+    /// The same, in the order in which the graces end.
+    graces: BTreeSet<(Timestamp, K)>,
+    /// Told to be there, but not, and the grace is over.
+    departed: BTreeSet<K>,
+}
+
+impl<K: Ord + Clone> Presence<K> {
+    pub(super) const fn new() -> Self {
+        Self { arrived: BTreeSet::new(), leaving: BTreeMap::new(), graces: BTreeSet::new(), departed: BTreeSet::new() }
+    }
+
+    /// Somebody who was not there is.
+    pub(super) fn arrives(&mut self, name: &K) {
+        if !self.stop_grace(name) && !self.departed.remove(name) {
+            self.arrived.insert(name.clone());
+        }
+    }
+
+    /// Somebody who was there is not.
+    pub(super) fn departs(&mut self, name: K) {
+        if !self.arrived.remove(&name) {
+            self.departed.insert(name);
+        }
+    }
+
+    /// The same, but nobody is told until then. There are no more than `most` of them: beyond, the first grace ends.
+    pub(super) fn departs_at(&mut self, name: K, until: Timestamp, most: usize) {
+        if self.arrived.remove(&name) {
+            return;
+        }
+        self.graces.insert((until, name.clone()));
+        self.leaving.insert(name, until);
+        if self.leaving.len() > most {
+            self.end_first_grace();
+        }
+    }
+
+    fn stop_grace(&mut self, name: &K) -> bool {
+        let Some(until) = self.leaving.remove(name) else { return false };
+        self.graces.remove(&(until, name.clone()))
+    }
+
+    /// When the next grace ends.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.graces.first().map_or(Deadline::NEVER, |(until, _)| Deadline::at(*until))
+    }
+
+    /// Ends the graces that are over.
+    pub(super) fn end_graces(&mut self, now: Timestamp) {
+        while self.deadline().passed(now) {
+            self.end_first_grace();
+        }
+    }
+
+    fn end_first_grace(&mut self) {
+        let Some((_, name)) = self.graces.pop_first() else { return };
+        self.leaving.remove(&name);
+        self.departed.insert(name);
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.arrived.is_empty() || !self.departed.is_empty()
+    }
+
+    /// Who is to be told next, and whether they are there. Departures come first, so that they do not pile up.
+    pub(super) fn pop(&mut self) -> Option<(K, bool)> {
+        let departed = self.departed.pop_first().map(|name| (name, false));
+        departed.or_else(|| self.arrived.pop_first().map(|name| (name, true)))
+    }
+}

@@ -1,0 +1,195 @@
+//! Messages for users on other nodes, until it is known what became of them.
+
+use alloc::collections::{BTreeMap, VecDeque};
+
+use super::action::{Action, Outcome};
+use super::node::{Node, User};
+use super::wire::Relay;
+use crate::conn::ConnId;
+use crate::time::{Deadline, Timestamp};
+
+/// A message that was sent to another node, or is about to be.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    pub(super) relay: Relay,
+    pub(super) tag: u64,
+    /// Where it is sent to.
+    pub(super) node: Node,
+    /// Whether that is the second node.
+    pub(super) resent: bool,
+    /// When what became of it is unknown.
+    pub(super) until: Deadline,
+}
+
+impl Pending {
+    /// For the sender. The message comes back unless it was routed.
+    pub(super) fn end(self, outcome: Outcome) -> Action {
+        let message = (outcome != Outcome::Routed).then_some(self.relay.message);
+        Action::Outcome { conn: self.relay.conn, tag: self.tag, outcome, message }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Relays {
+    /// By their ids, which go up with time, and so do their deadlines.
+    pending: BTreeMap<u64, Pending>,
+    /// Of the pending, those to be sent.
+    unsent: VecDeque<u64>,
+    /// The latest message to each user, and how many are pending.
+    latest: BTreeMap<User, (u64, u32)>,
+    /// What became of others, until it is pulled.
+    ended: VecDeque<(Pending, Outcome)>,
+    /// Of the messages that are pending or ended.
+    bytes: u64,
+    next: u64,
+}
+
+impl Relays {
+    /// `first` is to be drawn at random, so that an answer to an earlier process of this node's name is none.
+    pub(super) const fn new(first: u64) -> Self {
+        Self {
+            pending: BTreeMap::new(),
+            unsent: VecDeque::new(),
+            latest: BTreeMap::new(),
+            ended: VecDeque::new(),
+            bytes: 0,
+            // So that it does not end within a process's life.
+            next: first >> 1,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pending.len() + self.ended.len()
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// One more. Its id is given here.
+    pub(super) fn push(&mut self, mut pending: Pending) {
+        let id = self.next;
+        self.next += 1;
+        pending.relay.id = id;
+        self.bytes += pending.relay.message.len() as u64;
+        let latest = self.latest.entry(pending.relay.to.clone()).or_default();
+        *latest = (id, latest.1 + 1);
+        self.pending.insert(id, pending);
+        self.unsent.push_back(id);
+    }
+
+    pub(super) fn any_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// The next to be sent.
+    pub(super) fn send(&mut self) -> Option<&Pending> {
+        while let Some(id) = self.unsent.pop_front() {
+            // A borrow that is returned from a loop lasts for all of it; hence the second look.
+            if self.pending.contains_key(&id) {
+                return self.pending.get(&id);
+            }
+        }
+        None
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<&Pending> {
+        self.pending.get(&id)
+    }
+
+    /// Whether no other message was sent to its recipient after it.
+    pub(super) fn is_latest(&self, id: u64) -> bool {
+        let pending = self.pending.get(&id);
+        pending.and_then(|pending| self.latest.get(&pending.relay.to)).is_some_and(|(latest, _)| *latest == id)
+    }
+
+    pub(super) fn resend(&mut self, id: u64, node: Node, incarnation: u64) {
+        let Some(pending) = self.pending.get_mut(&id) else { return };
+        pending.node = node;
+        pending.relay.incarnation = incarnation;
+        pending.resent = true;
+        self.unsent.push_back(id);
+    }
+
+    pub(super) fn end(&mut self, id: u64, outcome: Outcome) {
+        let Some(pending) = self.pending.remove(&id) else { return };
+        if let Some(latest) = self.latest.get_mut(&pending.relay.to) {
+            latest.1 -= 1;
+            if latest.1 == 0 {
+                self.latest.remove(&pending.relay.to);
+            }
+        }
+        self.ended.push_back((pending, outcome));
+    }
+
+    /// What became of a message, to be told.
+    pub(super) fn pop_ended(&mut self) -> Option<Action> {
+        let (pending, outcome) = self.ended.pop_front()?;
+        self.bytes -= pending.relay.message.len() as u64;
+        Some(pending.end(outcome))
+    }
+
+    pub(super) fn any_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        self.pending.first_key_value().map_or(Deadline::NEVER, |(_, pending)| pending.until)
+    }
+
+    /// The next whose time is over.
+    pub(super) fn expired(&self, now: Timestamp) -> Option<u64> {
+        let (id, pending) = self.pending.first_key_value()?;
+        pending.until.passed(now).then_some(*id)
+    }
+
+    /// The next that is pending.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.pending.keys().next().copied()
+    }
+}
+
+/// How many messages each connection sent to each user on other nodes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts(BTreeMap<(ConnId, User), u64>);
+
+impl Counts {
+    /// One more: how many that makes. No more than `most` counts are kept.
+    pub(super) fn next(&mut self, conn: ConnId, user: &User, most: usize) -> u64 {
+        let key = (conn, user.clone());
+        if self.0.len() >= most && !self.0.contains_key(&key) {
+            self.0.pop_first();
+        }
+        let count = self.0.entry(key).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// The connection has ended.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        // No user has this name, so it comes before all.
+        let first = (conn, User::from(&[][..]));
+        while let Some((key, _)) = self.0.range(&first..).next().filter(|(key, _)| key.0 == conn) {
+            let key = key.clone();
+            self.0.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_end_with_their_connection_and_begin_anew_when_dropped() {
+        let (mut counts, ann, bob) = (Counts::default(), User::from("ann"), User::from("bob"));
+        let [one, two] = [1, 2].map(|raw| ConnId::from_raw(raw).unwrap());
+        assert_eq!([1, 2].map(|_| counts.next(one, &ann, 2)), [1, 2]);
+        assert_eq!(counts.next(two, &ann, 2), 1);
+        counts.forget(one);
+        assert_eq!(counts.0.len(), 1);
+        assert_eq!(counts.next(two, &bob, 2), 1);
+        assert_eq!(counts.next(one, &ann, 2), 1);
+        assert_eq!(counts.0.len(), 2, "the first in order made room");
+    }
+}
