@@ -35,7 +35,7 @@ impl CloseCode {
     /// 4409: a newer login of the same user took over, as HTTP 409 (the same convention). Final by default: two clients
     /// of one user would otherwise replace each other for ever.
     pub const SUPERSEDED: Self = Self(NonZeroU16::new(4409).unwrap());
-    /// 4509: the same user logged in on another node, and neither knew of the other: 4409 in the range that is retried, so that
+    /// 4509: the same user logged in on another node, and neither login knew of the other: 4409 in the range that is retried, so that
     /// whoever comes back decides (this crate's).
     pub const CONCURRENT: Self = Self(NonZeroU16::new(4509).unwrap());
 

@@ -303,6 +303,7 @@ mod check;
 mod close_code;
 mod conn;
 mod count;
+mod merge;
 mod name;
 mod random;
 mod session;

@@ -16,19 +16,20 @@ use crate::hub::Room;
 #[non_exhaustive]
 #[must_use = "an action is to be carried out"]
 pub enum Action {
-    /// A message for the broker. It may be lost, which is found out: never wait for it.
+    /// A packet for the broker, by [`Broker::publish`](super::Broker::publish). It may be lost; the nodes find that out and repair it, so never wait
+    /// for it.
     Publish {
-        /// Where to.
+        /// The nodes that it is for.
         to: Destination,
-        /// The message, of up to [`Settings::max_payload`](super::Settings::max_payload) bytes.
+        /// The packet, of up to [`Settings::max_payload`](super::Settings::max_payload) bytes.
         payload: Vec<u8>,
     },
-    /// What is published under this [`Destination::Room`] is to be received from now on.
+    /// Receive from now on what is published to this [`Destination::Room`].
     Subscribe {
         /// The hash of the room's name.
         room: RoomHash,
     },
-    /// No more.
+    /// Receive no longer what is published to this [`Destination::Room`].
     Unsubscribe {
         /// The hash of the room's name.
         room: RoomHash,
@@ -37,7 +38,7 @@ pub enum Action {
     Close {
         /// The connection.
         conn: ConnId,
-        /// The code.
+        /// The code: [`superseded_code`](super::Settings::superseded_code) or [`concurrent_code`](super::Settings::concurrent_code).
         code: CloseCode,
     },
     /// A message from another node for a user of this node's hub, to be answered with
@@ -51,17 +52,18 @@ pub enum Action {
         from: User,
         /// The sender's connection.
         conn: RemoteConn,
-        /// How many messages of this connection for this user this one makes. A gap tells that some went elsewhere, a 1 that counting began
-        /// anew.
+        /// The place of this message among those from this connection to this user, from 1. A gap shows that some went elsewhere; another 1
+        /// shows that the count began again.
         count: u64,
         /// The message.
         message: Vec<u8>,
         /// Whether it is dropped rather than queued for a slow connection.
         volatile: bool,
     },
-    /// A message from another node for everybody online here, or in a room.
+    /// A message from another node for everybody online here, or in a room: for the hub, and not for
+    /// [`Input::Broadcast`](super::Input::Broadcast).
     Broadcast {
-        /// The sender; `None` for another node's server itself.
+        /// The sender; `None` if it is the server of another node itself.
         from: Option<User>,
         /// The room; `None` for everybody online.
         room: Option<Room>,
@@ -82,60 +84,63 @@ pub enum Action {
     Outcome {
         /// The sender's connection, which may have ended.
         conn: ConnId,
-        /// The number the node gave it.
+        /// The tag of the relay.
         tag: u64,
         /// What became of it.
         outcome: Outcome,
         /// The message, unless it was routed.
         message: Option<Vec<u8>>,
     },
-    /// A room was entered: what is published to it from now on arrives.
+    /// A room was entered, as [`Input::EnterRoom`](super::Input::EnterRoom) asked for.
     Entered {
         /// The room.
         room: Room,
-        /// Whether a message to oneself came back under the room's name; otherwise it did not in time, and messages may be missed.
+        /// Whether a probe that this node published to the room came back, so that what others publish to it arrives too. Otherwise none did
+        /// within [`relay_timeout`](super::Settings::relay_timeout), and broadcasts may be missed; if one comes back later, this action comes
+        /// once more.
         confirmed: bool,
     },
-    /// Another node asks who is in a room here; see [`Input::MembersHere`](super::Input::MembersHere).
+    /// Another node asks who is in a room here, to be answered with [`Input::MembersHere`](super::Input::MembersHere).
     ListMembers {
         /// Which question.
         query: Query,
         /// The room.
         room: Room,
-        /// How many names to tell at most: up to 1,000.
+        /// How many names to give at most: 0 to 1,000.
         limit: u32,
     },
-    /// Who is in a room on the other nodes.
+    /// Who is in a room on the other nodes: the answer to [`Input::AskMembers`](super::Input::AskMembers).
     Members {
-        /// The number the node gave the question.
+        /// The tag of the question.
         tag: u64,
-        /// What each node said, in the order of their names.
+        /// What each node said, in the order of the nodes' names.
         nodes: Vec<NodeMembers>,
-        /// The nodes that did not answer in time.
+        /// The nodes that did not answer within [`relay_timeout`](super::Settings::relay_timeout).
         silent: Vec<Node>,
     },
-    /// Send all clients away: a hub's [`Shutdown`](crate::hub::Input::Shutdown) without stopping the server, or `Close` with 1012
-    /// for each connection.
+    /// Close all connections with 1012, so that the clients come back to another node: by
+    /// [`hub::Input::Close`](crate::hub::Input::Close) for each of them, or by the hub's [`Shutdown`](crate::hub::Input::Shutdown) if
+    /// the server is to end.
     SendAway,
     /// Something to show a person or to write to a log.
     Event(Event),
 }
 
-/// Who receives what a node publishes. For a broker, a subject each.
+/// Who receives what a node publishes. A broker has a subject for each.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub enum Destination {
-    /// All nodes, the own one included.
+    /// All nodes, the one that publishes included.
     All,
     /// One node.
     Node(Node),
-    /// The nodes that entered a room of this hash, the own one included if it did.
+    /// The nodes that have entered a room of this hash; the one that publishes too, if it has.
     Room(RoomHash),
 }
 
-/// 128 bits that stand for the name of a room; two rooms of one hash only cost traffic.
+/// A hash of a room's name, of 128 bits. If two rooms have the same, nodes receive packets that they ignore, and nothing else happens.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RoomHash(u128);
@@ -154,19 +159,19 @@ impl fmt::Display for RoomHash {
     }
 }
 
-/// A connection on some node.
+/// A connection on any node.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RemoteConn {
     /// The node.
     pub node: Node,
-    /// When that node started: a node begins anew to count its connections.
-    pub epoch: u64,
+    /// The incarnation of that node: a node that starts again counts its connections from 1 again.
+    pub incarnation: u64,
     /// The connection.
     pub conn: ConnId,
 }
 
-/// A message of another node that waits for its outcome.
+/// Names a message from another node that waits for its outcome.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RelayRef {
@@ -174,7 +179,7 @@ pub struct RelayRef {
     pub(super) id: u64,
 }
 
-/// A question of another node that waits for its answer.
+/// Names a question from another node that waits for its answer.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Query {
@@ -182,15 +187,15 @@ pub struct Query {
     pub(super) id: u64,
 }
 
-/// Who is in a room on a node.
+/// Who is in a room on one node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeMembers {
     /// The node.
     pub node: Node,
-    /// How many.
+    /// How many users are in it.
     pub total: u32,
-    /// Some of them, as many as were asked for.
+    /// Some of them, up to the `limit` that was asked for.
     pub users: Vec<User>,
 }
 
@@ -201,14 +206,14 @@ pub struct NodeMembers {
 pub enum Outcome {
     /// The hub of the user's node queued it.
     Routed,
-    /// It was certainly delivered to nobody: the user is on no node, or was not where this node knew it to be.
+    /// It was certainly delivered to nobody: the user is on no node, or was not on the node on which this one knew the user to be.
     Offline,
-    /// Too much waits for the recipient, or in the recipient's hub, or for other outcomes here; or it is longer than a message
-    /// may be.
+    /// Too much waits to be written to the recipient or in the recipient's hub, or too many messages here wait for their outcomes
+    /// ([`max_relays`](super::Settings::max_relays), [`relay_bytes`](super::Settings::relay_bytes)); or it is too long for a packet.
     Full,
     /// The recipient is slow, and the message volatile.
     Dropped,
-    /// No answer came in time. It may still arrive, once.
+    /// No answer came within [`relay_timeout`](super::Settings::relay_timeout). The message may still arrive, once.
     Unknown,
 }
 
@@ -234,19 +239,20 @@ pub enum Event {
     Online(User),
     /// A user who was on some node is on none.
     Offline(User),
-    /// A node was heard for the first time, or again.
+    /// A node is heard that was not.
     NodeUp(Node),
-    /// A node was not heard for a lease, said goodbye, or was replaced.
+    /// A node was not heard for a [`lease`](super::Settings::lease), said goodbye, or was replaced by a later process of its name.
     NodeDown(Node),
-    /// The broker does not give back what this node publishes, or the node was suspended.
+    /// For a [`lease`](super::Settings::lease) the broker has not given back what this node publishes, or the node was suspended.
     CutOff,
-    /// It does again.
+    /// The end of [`CutOff`](Self::CutOff): the broker gives back again what this node publishes.
     Reconnected,
-    /// A login elsewhere has a stamp more than 10 s ahead of the own wall: some clock is wrong.
+    /// A login on that node has a stamp more than 10 s ahead of the wall clock here: one of the two clocks is wrong.
     ClockSkew(Node),
-    /// A node is not among those that may be known, or has more users than may be known.
+    /// A node beyond [`max_nodes`](super::Settings::max_nodes), or one with more users than
+    /// [`max_claims`](super::Settings::max_claims): what is beyond is ignored.
     TooMany(Node),
-    /// Another process has taken this node's name. It has stopped.
+    /// Another process has taken this node's name. This one has stopped.
     Replaced,
 }
 

@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 use super::node::User;
 use super::wire::{BUCKETS, bucket as bucket_of, digest as digest_of};
 
-/// What is kept of a claim: for another node's the time of its stamp, for one's own more.
+/// What is kept of a claim: of another node's claim the time of its stamp, of this node's claims more.
 pub(super) trait Timed {
-    /// Of the stamp.
+    /// The time of the claim's stamp.
     fn time(&self) -> u64;
 }
 
@@ -19,6 +19,7 @@ impl Timed for u64 {
     }
 }
 
+/// The claims of one node, in buckets that have a digest each.
 #[derive(Clone, Debug)]
 pub(super) struct Book<V> {
     /// In the order of their numbers.
@@ -38,7 +39,7 @@ impl<V: Timed> Book<V> {
         Self { buckets: (0..BUCKETS).map(|_| empty()).collect(), len: 0 }
     }
 
-    /// Takes the place of an earlier claim, which is returned.
+    /// The earlier claim of the user, which this one replaces, is returned.
     pub(super) fn insert(&mut self, user: User, claim: V) -> Option<V> {
         let bucket = &mut self.buckets[usize::from(bucket_of(&user))];
         bucket.digest = bucket.digest.wrapping_add(digest_of(&user, claim.time()));
@@ -72,7 +73,7 @@ impl<V: Timed> Book<V> {
         self.len
     }
 
-    /// Of all claims.
+    /// The digest of all claims.
     pub(super) fn digest(&self) -> u128 {
         self.buckets.iter().fold(0, |sum, bucket| sum.wrapping_add(bucket.digest))
     }
@@ -90,9 +91,27 @@ impl<V: Timed> Book<V> {
         &self.buckets[usize::from(bucket)].claims
     }
 
-    /// All claims, bucket by bucket.
-    pub(super) fn into_claims(self) -> impl Iterator<Item = (User, V)> {
-        self.buckets.into_iter().flat_map(|bucket| bucket.claims)
+    /// All claims. This takes no time, however many there are.
+    pub(super) fn into_claims(self) -> Claims<V> {
+        Claims(self.buckets)
+    }
+}
+
+/// The claims of a book, one after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Claims<V>(Vec<Bucket<V>>);
+
+impl<V> Iterator for Claims<V> {
+    type Item = (User, V);
+
+    fn next(&mut self) -> Option<(User, V)> {
+        loop {
+            let claim = self.0.last_mut()?.claims.pop_first();
+            if claim.is_some() {
+                return claim;
+            }
+            self.0.pop();
+        }
     }
 }
 
@@ -109,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_do_not_depend_on_how_the_claims_came() {
+    fn digests_do_not_depend_on_the_order_of_claims_or_on_claims_that_are_gone() {
         let mut one = book(&[("ann", 1), ("bob", 2), ("ann", 3), ("cem", 4)]);
         one.remove(&"cem".into());
         let other = book(&[("bob", 2), ("ann", 3)]);

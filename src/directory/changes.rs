@@ -1,4 +1,4 @@
-//! What happened to the claims of one's own node, for the others.
+//! The latest changes of this node's claims, to be published and to be sent again to nodes that missed some.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use super::wire::{Change, Encode};
 use crate::time::{Deadline, Span, Timestamp};
 
-/// How many changes are kept for those that missed some.
-const KEPT: usize = 4096;
+/// How many changes are kept for nodes that missed some.
+pub(super) const KEPT: usize = 4096;
 
 /// The latest changes, by their numbers.
 #[derive(Clone, Debug)]
@@ -16,9 +16,9 @@ pub(super) struct Changes {
     kept: VecDeque<Change>,
     made: u64,
     published: u64,
-    /// How many bytes those that are not published have.
+    /// How many bytes the changes that are not published have.
     waiting: usize,
-    /// When they are to be published.
+    /// When these are to be published.
     due: Deadline,
 }
 
@@ -86,7 +86,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::node::User;
+    use crate::directory::node::{Departure, User};
 
     fn changes(count: u64) -> Changes {
         let mut changes = Changes::new();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     fn push(changes: &mut Changes, nth: u64) {
-        let change = Change::Released { user: User::from(alloc::format!("{nth:08}")), logged_out: false };
+        let change = Change::Released { user: User::from(alloc::format!("{nth:08}")), departure: Departure::Lost };
         changes.push(change, Timestamp::from_nanos(nth), Span::from_nanos(10), 1000);
     }
 
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_due_after_the_delay_of_the_first_or_when_there_are_enough() {
+    fn changes_are_due_after_the_delay_of_the_first_or_when_they_fill_a_packet() {
         let mut changes = changes(3);
         assert_eq!(changes.due().get(), Some(Timestamp::from_nanos(10)));
         for nth in 3..200 {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_any_more_is_not_told() {
+    fn after_a_number_from_which_a_change_is_missing_there_is_nothing() {
         let changes = changes(KEPT as u64 + 10);
         assert!(changes.after(9, usize::MAX).is_none());
         assert_eq!(changes.after(10, usize::MAX).map(|(first, batch)| (first, batch.len())), Some((11, KEPT)));

@@ -7,9 +7,9 @@ const KEY: [u64; 2] = [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908];
 #[derive(Clone, Debug)]
 pub(super) struct SipHash {
     state: [u64; 4],
-    /// The bytes that do not make a word yet, little-endian.
+    /// The bytes that do not fill a word yet, little-endian.
     word: u64,
-    /// Of all bytes, modulo 256.
+    /// How many bytes there were, modulo 256.
     length: u8,
 }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::action::{Outcome, Query, RelayRef};
-use super::node::User;
+use super::node::{Departure, User};
 use crate::conn::ConnId;
 use crate::hub::Room;
 
@@ -15,13 +15,13 @@ use crate::hub::Room;
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub enum Input {
-    /// A message arrived from the broker, on whatever subject: what [`Action::Publish`](super::Action::Publish) gave, here or elsewhere.
+    /// A packet arrived from the broker, on any subject: what [`Action::Publish`](super::Action::Publish) gave, here or on another node.
     Received {
-        /// The message.
+        /// The packet.
         payload: Vec<u8>,
     },
-    /// The connection to the broker was lost, or the broker dropped messages because they were not taken in time. To be reported once
-    /// publishing is possible again, or at once if it always was.
+    /// The connection to the broker was lost, or packets were dropped. To be reported once publishing is possible again; at once, if only
+    /// packets for this node were dropped.
     Interrupted,
     /// The hub took a login: [`LoggedIn`](crate::hub::Action::LoggedIn).
     Login {
@@ -36,12 +36,12 @@ pub enum Input {
         conn: ConnId,
         /// The user.
         user: User,
-        /// Whether the user meant to leave, so that it is offline without a grace.
-        logged_out: bool,
+        /// How, which decides when the user is told to be offline.
+        departure: Departure,
     },
     /// A message for a user who is not connected to this node's hub.
     Relay {
-        /// The sender's connection.
+        /// The sender's connection; for the server itself an id that no connection has, as that of `u64::MAX`: hubs count from 1.
         conn: ConnId,
         /// The sender, as the recipient is to know it.
         from: User,
@@ -88,7 +88,7 @@ pub enum Input {
     AskMembers {
         /// The room.
         room: Room,
-        /// How many names each node may tell: 0 to 1,000, more count as that; 0 asks for numbers alone.
+        /// How many names each node may tell: 0 to 1,000; more counts as 1,000, 0 asks for totals alone.
         limit: u32,
         /// Whatever the node wants back with the answer.
         tag: u64,

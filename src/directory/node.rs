@@ -1,28 +1,53 @@
-//! The names of nodes, of users, and what tells two processes of one name apart.
+//! The names of nodes and of users, and what tells two processes of one node name apart.
 
 use core::fmt;
 
+use crate::close_code::CloseCode;
 use crate::name::{Shared, name};
 
-/// How long the name of a node may be.
+/// How many bytes the name of a node may have.
 const LONGEST_NODE: usize = 32;
-/// How long the names of users and rooms may be.
+/// How many bytes the name of a user or a room may have.
 const LONGEST_NAME: usize = 255;
 
-/// Whether this can name a user or a room among nodes.
+/// Whether a packet can hold this name of a user or a room.
 pub(super) fn is_name(bytes: &[u8]) -> bool {
     (1..=LONGEST_NAME).contains(&bytes.len())
 }
 
 name!(
-    /// The name of a user: 1 to 255 bytes, which need not be text; where a user may have several devices, user and device. A
-    /// clone shares the bytes.
+    /// The name of a user: 1 to 255 bytes, which need not be text. A user with several devices that may all be connected has a name for
+    /// each, such as user and device. A clone shares the bytes.
     User
 );
 
 impl User {
     pub(super) fn is_valid(&self) -> bool {
         is_name(self.as_bytes())
+    }
+}
+
+/// How a user's connection ended, which decides when the others are told that the user is offline.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Departure {
+    /// It was lost, or closed for a reason that is not listed here: after [`offline_grace`](super::Settings::offline_grace).
+    Lost,
+    /// The user meant to leave: at once.
+    LoggedOut,
+    /// The server sent the client away to come back, with 1012: after [`sent_away_grace`](super::Settings::sent_away_grace).
+    SentAway,
+}
+
+impl Departure {
+    /// What it is if the server closed the connection with this code: 1000 is a log-out, with 1012 the client was sent away.
+    pub fn by_close(code: CloseCode) -> Self {
+        match code {
+            CloseCode::NORMAL => Self::LoggedOut,
+            CloseCode::SERVICE_RESTART => Self::SentAway,
+            _ => Self::Lost,
+        }
     }
 }
 
@@ -42,7 +67,7 @@ impl Node {
     /// The node of this name.
     ///
     /// # Errors
-    /// For a text of another length, or with another character.
+    /// If the text has another length, or another character.
     pub fn new(name: &str) -> Result<Self, InvalidNode> {
         let fits = (1..=LONGEST_NODE).contains(&name.len());
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
@@ -92,7 +117,7 @@ impl fmt::Debug for Node {
 /// One process under the name of a node. Of two, the greater is the later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct Life {
-    /// Wall milliseconds at its start, or more.
+    /// The wall clock at its start in milliseconds since 1970, or one more than the epoch of another process of its name.
     pub(super) epoch: u64,
     /// Drawn at random.
     pub(super) incarnation: u64,

@@ -1,17 +1,28 @@
-//! What is known of another node, and what it wants to know.
+//! What is known of another node, what is missing of it, and what it asked for.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::book::Book;
+use super::changes::KEPT;
 use super::node::{Life, User};
 use super::wire::{BUCKETS, Body, Claim, Hello, bucket as bucket_of};
 use crate::time::{Deadline, Timestamp};
 
 /// A set of buckets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Buckets(pub(super) [u8; BUCKETS / 8]);
+pub(super) struct Buckets([u8; BUCKETS / 8]);
+
+impl Buckets {
+    /// The buckets whose digests differ.
+    pub(super) fn differing(one: &[u128; BUCKETS], other: &[u128; BUCKETS]) -> Self {
+        let mut buckets = Self::default();
+        let differ = (0..=u8::MAX).filter(|bucket| one[usize::from(*bucket)] != other[usize::from(*bucket)]);
+        differ.for_each(|bucket| buckets.insert(bucket));
+        buckets
+    }
+}
 
 impl Buckets {
     pub(super) fn contains(&self, bucket: u8) -> bool {
@@ -26,7 +37,7 @@ impl Buckets {
         self.0[usize::from(bucket / 8)] &= !(1 << (bucket % 8));
     }
 
-    /// The first from this one on, or else of all.
+    /// The first bucket from this one on; if there is none, the first of all.
     pub(super) fn next(&self, from: u8) -> Option<u8> {
         (from..=u8::MAX).chain(0..from).find(|bucket| self.contains(*bucket))
     }
@@ -36,7 +47,7 @@ impl Buckets {
     }
 }
 
-/// Parts of a bucket that have come.
+/// The parts of a bucket that have come so far.
 #[derive(Clone, Debug)]
 struct Assembly {
     bucket: u8,
@@ -45,14 +56,14 @@ struct Assembly {
     came: BTreeMap<u16, Vec<Claim>>,
 }
 
-/// What another node wants to know.
+/// What another node asked for and has not been sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wants {
     /// The changes after this number.
     pub(super) changes: Option<u64>,
     pub(super) digests: bool,
     pub(super) buckets: Buckets,
-    /// Behind the bucket that was sent last: what is on its way is asked for once more, and is not to be sent first.
+    /// The bucket after the one that was sent last. Buckets on their way may be asked for once more, and are not to be sent first.
     pub(super) next_bucket: u8,
 }
 
@@ -62,18 +73,21 @@ impl Wants {
     }
 }
 
+/// Another node that is heard.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) life: Life,
+    /// When its latest packet was heard.
     pub(super) heard: Timestamp,
+    /// Whether its latest hello named this node.
     pub(super) hears_us: bool,
     /// Its claims, with the times of their stamps.
     pub(super) book: Book<u64>,
     /// All changes up to this number are in the book, but for the buckets that differ.
     pub(super) applied: u64,
-    /// The number of its last change, as far as it said.
+    /// The highest number of a change that it has mentioned.
     said: u64,
-    /// As of which number each bucket is, if that is later than when it last changed.
+    /// The number of the change as of which each bucket is known.
     as_of: Box<[u64; BUCKETS]>,
     /// The buckets that were found to differ.
     pub(super) differing: Buckets,
@@ -106,18 +120,16 @@ impl Peer {
         }
     }
 
-    /// What is to be asked for, if anything is missing.
+    /// The question to ask, if anything is missing.
     pub(super) fn question(&self) -> Option<Body> {
-        if self.differing.any() {
-            Some(Body::AskBuckets { buckets: self.differing.0 })
-        } else if self.differs {
-            Some(Body::AskDigests)
+        if self.differing.any() || self.differs || self.said.saturating_sub(self.applied) > KEPT as u64 {
+            Some(Body::Compare { digests: self.book.digests() })
         } else {
             self.misses_changes().then_some(Body::AskChanges { after: self.applied })
         }
     }
 
-    /// Whether changes are what is missing, and nothing else is.
+    /// Whether only changes are missing.
     pub(super) fn misses_changes(&self) -> bool {
         !self.differing.any() && !self.differs && self.applied < self.said
     }
@@ -126,7 +138,7 @@ impl Peer {
         self.said = self.said.max(number);
     }
 
-    /// Compares the book with what the node said. Of a node with more claims than may be known the book cannot be equal.
+    /// Compares the book with a hello of the node, unless the node has more claims than may be known: then they cannot be equal.
     pub(super) fn compare(&mut self, hello: &Hello, most: u64) {
         self.said(hello.number);
         let is_later = |as_of: &u64| *as_of > hello.number;
@@ -136,7 +148,7 @@ impl Peer {
         }
     }
 
-    /// Whether a change is news, and not in a bucket that came as of a later number.
+    /// Whether a change is to be applied: false if its bucket came as of this number or a later one.
     pub(super) fn is_news(&mut self, number: u64, user: &User) -> bool {
         let as_of = &mut self.as_of[usize::from(bucket_of(user))];
         let is_news = *as_of < number;
@@ -144,7 +156,8 @@ impl Peer {
         is_news
     }
 
-    /// The buckets as of this number are compared. Changes after it may be applied from then on. Whether they were news.
+    /// Compares the buckets with their digests as of this number; from then on only changes after it are applied. False if the digests are
+    /// older than what is known.
     pub(super) fn compare_buckets(&mut self, number: u64, digests: &[u128; BUCKETS]) -> bool {
         if number < self.applied {
             return false;
@@ -155,7 +168,12 @@ impl Peer {
         let own = self.book.digests();
         for bucket in 0..=u8::MAX {
             let at = usize::from(bucket);
-            if self.as_of[at] <= number && digests[at] != own[at] {
+            if self.as_of[at] > number {
+                continue;
+            }
+            // One that differed may be right since, by the changes that came: it will not be sent.
+            self.differing.remove(bucket);
+            if digests[at] != own[at] {
                 self.differing.insert(bucket);
                 self.as_of[at] = number;
             }
@@ -163,7 +181,7 @@ impl Peer {
         true
     }
 
-    /// A part of a bucket came. All of its claims, if that was the last one.
+    /// Takes a part of a bucket. Returns all claims of the bucket if it was the last part.
     pub(super) fn assemble(
         &mut self,
         (bucket, number): (u8, u64),
@@ -171,7 +189,9 @@ impl Peer {
         claims: Vec<Claim>,
         most: usize,
     ) -> Option<Vec<Claim>> {
-        if !self.differing.contains(bucket) || number < self.as_of[usize::from(bucket)] {
+        let as_of = self.as_of[usize::from(bucket)];
+        // The bucket may not be known to differ, if the digests were lost; but one that came already may come twice.
+        if number < as_of || number == as_of && !self.differing.contains(bucket) {
             return None;
         }
         let is_same = |known: &Assembly| (known.bucket, known.number, known.parts) == (bucket, number, parts);

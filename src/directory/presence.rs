@@ -1,20 +1,21 @@
-//! Who is to be told to be online and offline.
+//! Who is to be reported as online and offline.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
+use crate::merge::{Counted, Merge};
 use crate::time::{Deadline, Timestamp};
 
-/// The difference between who is there and who was told to be. What was told changes only when it is pulled, so that for each name it
+/// The difference between who is there and who was reported to be. What was reported changes only when it is pulled, so that for each name it
 /// alternates.
 #[derive(Clone, Debug)]
 pub(super) struct Presence<K> {
-    /// There, but not told to be.
+    /// There, but not reported.
     arrived: BTreeSet<K>,
-    /// Told to be there, but not, and the grace is running until then.
+    /// Reported to be there, but not, and the grace is running until then.
     leaving: BTreeMap<K, Timestamp>,
     /// The same, in the order in which the graces end.
     graces: BTreeSet<(Timestamp, K)>,
-    /// Told to be there, but not, and the grace is over.
+    /// Reported to be there, but not, and the grace is over.
     departed: BTreeSet<K>,
 }
 
@@ -59,9 +60,12 @@ impl<K: Ord + Clone> Presence<K> {
         self.graces.first().map_or(Deadline::NEVER, |(until, _)| Deadline::at(*until))
     }
 
-    /// Ends the graces that are over.
-    pub(super) fn end_graces(&mut self, now: Timestamp) {
-        while self.deadline().passed(now) {
+    /// Ends graces that are over, at most so many.
+    pub(super) fn end_graces(&mut self, now: Timestamp, most: usize) {
+        for _ in 0..most {
+            if !self.deadline().passed(now) {
+                return;
+            }
             self.end_first_grace();
         }
     }
@@ -74,6 +78,16 @@ impl<K: Ord + Clone> Presence<K> {
 
     pub(super) fn any(&self) -> bool {
         !self.arrived.is_empty() || !self.departed.is_empty()
+    }
+
+    /// Those who were reported to be there, in order; `there` is who is.
+    pub(super) fn told<'a>(
+        &'a self,
+        there: impl ExactSizeIterator<Item = &'a K>,
+    ) -> impl ExactSizeIterator<Item = &'a K> {
+        let length = there.len() + self.leaving.len() + self.departed.len() - self.arrived.len();
+        let here = there.filter(|name| !self.arrived.contains(*name));
+        Counted(Merge::new(Merge::new(here, self.leaving.keys()), &self.departed), length)
     }
 
     /// Who is to be told next, and whether they are there. Departures come first, so that they do not pile up.

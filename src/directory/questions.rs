@@ -1,4 +1,4 @@
-//! Who is in a room on the other nodes, until they have said so.
+//! Questions who is in a room on the other nodes, until these have answered.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -36,12 +36,12 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// `first` is to be drawn at random, as for [`Relays`](super::relays::Relays).
+    /// `first` is to be drawn at random, as the first id of [`Relays`](super::relays::Relays).
     pub(super) const fn new(first: u64) -> Self {
         Self { pending: BTreeMap::new(), ended: VecDeque::new(), next: first >> 1 }
     }
 
-    /// The number of the question for these nodes; or the answer, if there are too many, or no nodes.
+    /// The id of a new question to these nodes. Or the answer at once, if there are too many questions, or no nodes.
     pub(super) fn ask(
         &mut self,
         nodes: BTreeSet<Node>,
@@ -60,7 +60,7 @@ impl Questions {
         Ok(id)
     }
 
-    /// Whether somebody waited for this.
+    /// Takes a node's answer. True if a question waited for it.
     pub(super) fn answer(&mut self, id: u64, node: &Node, total: u32, mut users: Vec<User>) -> bool {
         let Some(question) = self.pending.get_mut(&id) else { return false };
         if !question.waiting.remove(node) {

@@ -1,6 +1,7 @@
 //! The rooms that a node has entered.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::mem;
 
 use super::action::{Action, RoomHash};
 use crate::hub::Room;
@@ -10,28 +11,28 @@ use crate::time::{Deadline, Span, Timestamp};
 const MOST: usize = 1 << 20;
 
 #[derive(Clone, Debug)]
-enum State {
-    /// A message to oneself is to come back.
-    Entering { until: Deadline, probe: Deadline },
-    /// It came back, or did not in time, which is to be told.
-    Answered { confirmed: bool },
-    /// It was told.
-    Entered { confirmed: bool },
+struct Entry {
+    /// Whether a probe came back.
+    confirmed: bool,
+    /// When waiting for it ends; never, once it has.
+    until: Deadline,
+    /// When the next probe is due; never, once one came back.
+    probe: Deadline,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rooms {
-    entered: BTreeMap<Room, State>,
-    /// Those that are being entered, in the order in which their waiting ends, and in that of the next messages to oneself.
+    entered: BTreeMap<Room, Entry>,
+    /// The rooms that are waited for, in the order in which that ends, and those that are not confirmed, in that of their next probes.
     ends: BTreeSet<(Deadline, Room)>,
     probes: BTreeSet<(Deadline, Room)>,
-    /// Those that were answered.
+    /// The rooms of which there is something to report.
     answered: BTreeSet<Room>,
-    /// How many rooms have a hash.
+    /// How many of the entered rooms have this hash.
     hashes: BTreeMap<RoomHash, u32>,
-    /// What is subscribed to.
+    /// The hashes that are subscribed to.
     subscribed: BTreeSet<RoomHash>,
-    /// Where the two differ.
+    /// Where the two differ: what is to be subscribed to or no longer.
     owed: BTreeSet<RoomHash>,
 }
 
@@ -40,10 +41,12 @@ impl Rooms {
         self.entered.contains_key(room)
     }
 
-    /// What to tell at once, about a room that was entered before, or for which there is no place.
+    /// What to report at once: about a room that was entered before, or for which there is no place.
     pub(super) fn enter(&mut self, room: Room, now: Timestamp, timeout: Span) -> Option<Action> {
         match self.entered.get(&room) {
-            Some(State::Entered { confirmed }) => return Some(Action::Entered { room, confirmed: *confirmed }),
+            Some(entry) if entry.until.is_never() && !self.answered.contains(&room) => {
+                return Some(Action::Entered { room, confirmed: entry.confirmed });
+            }
             Some(_) => return None,
             None if self.entered.len() >= MOST => return Some(Action::Entered { room, confirmed: false }),
             None => {}
@@ -54,14 +57,15 @@ impl Rooms {
         let (until, probe) = (Deadline::at(now.plus(timeout)), Deadline::at(now));
         self.ends.insert((until, room.clone()));
         self.probes.insert((probe, room.clone()));
-        self.entered.insert(room, State::Entering { until, probe });
+        self.entered.insert(room, Entry { confirmed: false, until, probe });
         None
     }
 
     /// Whether it was entered.
     pub(super) fn leave(&mut self, room: &Room) -> bool {
-        let Some(state) = self.entered.remove(room) else { return false };
-        self.stop_waiting(room, &state);
+        let Some(entry) = self.entered.remove(room) else { return false };
+        self.ends.remove(&(entry.until, room.clone()));
+        self.probes.remove(&(entry.probe, room.clone()));
         self.answered.remove(room);
         let hash = RoomHash::of(room);
         if let Some(rooms) = self.hashes.get_mut(&hash) {
@@ -82,36 +86,29 @@ impl Rooms {
         }
     }
 
-    fn stop_waiting(&mut self, room: &Room, state: &State) {
-        if let State::Entering { until, probe } = *state {
-            self.ends.remove(&(until, room.clone()));
-            self.probes.remove(&(probe, room.clone()));
-        }
-    }
-
-    fn answer(&mut self, room: &Room, confirmed: bool) {
-        let Some(state) = self.entered.insert(room.clone(), State::Answered { confirmed }) else { return };
-        self.stop_waiting(room, &state);
+    /// A probe came back.
+    pub(super) fn confirm(&mut self, room: &Room) {
+        let Some(entry) = self.entered.get_mut(room).filter(|entry| !entry.confirmed) else { return };
+        entry.confirmed = true;
+        let (until, probe) =
+            (mem::replace(&mut entry.until, Deadline::NEVER), mem::replace(&mut entry.probe, Deadline::NEVER));
+        self.ends.remove(&(until, room.clone()));
+        self.probes.remove(&(probe, room.clone()));
         self.answered.insert(room.clone());
     }
 
-    /// The message to oneself came back.
-    pub(super) fn confirm(&mut self, room: &Room) {
-        match self.entered.get_mut(room) {
-            Some(State::Entering { .. }) => self.answer(room, true),
-            Some(State::Entered { confirmed }) => *confirmed = true,
-            _ => {}
-        }
-    }
-
-    /// What waited for so long that it is over.
+    /// Ends the waiting for rooms whose probes did not come back in time; they are reported to be unconfirmed. Their probes go on.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        while let Some((_, room)) = self.ends.first().filter(|(until, _)| until.passed(now)).cloned() {
-            self.answer(&room, false);
+        while self.ends.first().is_some_and(|(until, _)| until.passed(now)) {
+            let Some((_, room)) = self.ends.pop_first() else { return };
+            if let Some(entry) = self.entered.get_mut(&room) {
+                entry.until = Deadline::NEVER;
+            }
+            self.answered.insert(room);
         }
     }
 
-    /// Nothing is subscribed to any more, and nobody waits.
+    /// Nothing more is subscribed to, and the waiting for all rooms ends.
     pub(super) fn stop(&mut self) {
         self.owed.clear();
         self.expire(Timestamp::MAX);
@@ -123,13 +120,13 @@ impl Rooms {
         !self.owed.is_empty() || !self.answered.is_empty()
     }
 
-    /// When a message to oneself is due, or the end of waiting.
+    /// When the next probe is due, or the waiting for a room ends.
     pub(super) fn deadline(&self) -> Deadline {
         let firsts = self.ends.first().into_iter().chain(self.probes.first());
         firsts.map(|(due, _)| *due).min().unwrap_or(Deadline::NEVER)
     }
 
-    /// The next change of what is subscribed to, or the news that a room was entered.
+    /// The next change of a subscription, or the report that a room was entered.
     pub(super) fn pop(&mut self) -> Option<Action> {
         if let Some(room) = self.owed.pop_first() {
             if self.subscribed.remove(&room) {
@@ -139,18 +136,17 @@ impl Rooms {
             return Some(Action::Subscribe { room });
         }
         let room = self.answered.pop_first()?;
-        let state = self.entered.get_mut(&room)?;
-        let State::Answered { confirmed } = *state else { return None };
-        *state = State::Entered { confirmed };
+        let confirmed = self.entered.get(&room)?.confirmed;
         Some(Action::Entered { room, confirmed })
     }
 
-    /// The next room that is asked for again, and when after this once more.
-    pub(super) fn probe(&mut self, now: Timestamp, again: Span) -> Option<Room> {
+    /// The next room whose probe is due. Another follows after the first time while the room is waited for, then after the second.
+    pub(super) fn probe(&mut self, now: Timestamp, [again, later]: [Span; 2]) -> Option<Room> {
         let (_, room) = self.probes.first().filter(|(due, _)| due.passed(now)).cloned()?;
-        if let Some(State::Entering { probe, .. }) = self.entered.get_mut(&room) {
-            let next = Deadline::at(now.plus(again));
-            self.probes.remove(&(core::mem::replace(probe, next), room.clone()));
+        if let Some(entry) = self.entered.get_mut(&room) {
+            let wait = if entry.until.is_never() { later } else { again };
+            let next = Deadline::at(now.plus(wait));
+            self.probes.remove(&(mem::replace(&mut entry.probe, next), room.clone()));
             self.probes.insert((next, room.clone()));
         }
         Some(room)

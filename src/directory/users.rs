@@ -11,7 +11,7 @@ use super::stamp::Stamp;
 #[derive(Clone, Debug)]
 struct Claims {
     highest: Stamp,
-    /// In order; nearly always there is none.
+    /// The lower claims, the lowest first; nearly always there is none.
     others: Vec<Stamp>,
 }
 
@@ -29,7 +29,7 @@ impl Claims {
         }
     }
 
-    /// Whether there was no other.
+    /// Removes a claim. True if there is none left.
     fn remove(&mut self, stamp: &Stamp) -> bool {
         self.others.retain(|other| other != stamp);
         if self.highest != *stamp {
@@ -44,12 +44,12 @@ impl Claims {
 pub(super) struct Users(BTreeMap<User, Claims>);
 
 impl Users {
-    /// All, with their highest claims.
+    /// All users, with their highest claims.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&User, &Stamp)> {
         self.0.iter().map(|(user, claims)| (user, &claims.highest))
     }
 
-    /// A claim, instead of an earlier one of the same node. Whether nobody claimed the user before.
+    /// Adds a claim, in place of an earlier one of the same node. True if nobody claimed the user before.
     pub(super) fn claim(&mut self, user: User, stamp: Stamp) -> bool {
         match self.0.entry(user) {
             Entry::Vacant(place) => {
@@ -63,7 +63,7 @@ impl Users {
         }
     }
 
-    /// A claim is given up, unless a later one of its node took its place. Whether it was the only one.
+    /// Removes a claim that was given up, unless a later one of its node has taken its place. True if it was the only one.
     pub(super) fn release(&mut self, user: &User, stamp: &Stamp) -> bool {
         let was_last = self.0.get_mut(user).is_some_and(|claims| claims.remove(stamp));
         if was_last {
@@ -77,7 +77,7 @@ impl Users {
         self.0.get(user).map(|claims| &claims.highest)
     }
 
-    /// The highest claim of another node than this one.
+    /// The highest claim of any node but this one.
     pub(super) fn elsewhere(&self, user: &User, node: &Node) -> Option<&Stamp> {
         let claims = self.0.get(user)?;
         [&claims.highest].into_iter().chain(claims.others.last()).find(|stamp| stamp.node != *node)

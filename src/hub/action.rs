@@ -168,6 +168,18 @@ pub enum Route<'a, K> {
     Stale,
 }
 
+/// Why a message goes to nobody.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Undelivered {
+    /// So much waits to be written to the user's connection that the message would exceed its budget; or to all, that the
+    /// hub's is exceeded.
+    Full,
+    /// The user is not online.
+    Offline,
+    /// The message is volatile and the user's connection is slow.
+    Dropped,
+}
+
 /// How a message ended. Exhaustive on purpose: a sender has to handle every case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -109,6 +109,9 @@ pub struct Settings {
     /// The shortest time that a client denied with 429 or 503 is asked to stay away; the longest is twice this: up to a day.
     /// Default 5 s (the spread of a client's first return in RFC 6455 §7.2.3).
     pub retry_after: Duration,
+    /// Whether other servers take the clients while this one goes down: then each is asked to come back within the spread of the shutdown,
+    /// whatever is left of its pace (U12). Default `false`.
+    pub others_serve: bool,
 }
 
 impl Default for Settings {
@@ -139,6 +142,7 @@ impl Default for Settings {
             reply_gap: Duration::from_secs(1),
             close_timeout: Duration::from_secs(5),
             retry_after: Duration::from_secs(5),
+            others_serve: false,
         }
     }
 }

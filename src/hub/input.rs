@@ -136,7 +136,8 @@ pub enum Input<K, M> {
         /// other in the order of their ids, each of which works as before until then. One longer than `within` counts as
         /// `within`; with zero all are closed at once.
         pace: Duration,
-        /// The time after the end of the pace over which the clients' returns are spread; with zero all return at once.
+        /// The time after the end of the pace over which the clients' returns are spread; with zero all return at once. With
+        /// [`others_serve`](super::Settings::others_serve) the time after each one's close.
         spread: Duration,
     },
 }

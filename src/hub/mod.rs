@@ -60,7 +60,7 @@ use core::iter::FusedIterator;
 use core::marker::PhantomData;
 use core::net::IpAddr;
 
-pub use action::{Action, Cause, Event, JoinRefusal, LoginRefusal, Outcome, Route};
+pub use action::{Action, Cause, Event, JoinRefusal, LoginRefusal, Outcome, Route, Undelivered};
 pub use admission::{Admission, Admitted, Denial, Denied, Origins, Request};
 pub use config::{Config, SecondLogin, Settings};
 pub use input::Input;
@@ -136,6 +136,15 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
         self.machine.route(self.config.borrow(), now, conn, to, bytes, volatile)
     }
 
+    /// Where a message goes that no connection here sent, but another node or the server itself: the connection to queue it for. As
+    /// [`route`](Self::route) otherwise.
+    ///
+    /// # Errors
+    /// Nobody gets it, which is counted as the outcome says.
+    pub fn deliver(&mut self, now: Timestamp, to: &K, bytes: u32, volatile: bool) -> Result<ConnId, Undelivered> {
+        self.machine.deliver(self.config.borrow(), now, to, bytes, volatile)
+    }
+
     /// The next action that is owed, without an input and without a time.
     #[must_use = "an action is to be carried out"]
     pub fn next_action(&mut self) -> Option<Action<K, M>> {
@@ -169,6 +178,12 @@ impl<K: Ord + Clone, M, C: Borrow<Config>> Hub<K, M, C> {
     /// Who is online, in order, with their connections. Its length is the online count.
     pub fn online(&self) -> impl ExactSizeIterator<Item = (&K, ConnId)> {
         self.machine.online.iter().map(|(user, conn)| (user, *conn))
+    }
+
+    /// Of whom the latest event that was pulled says that they are online, in order: also who is in a
+    /// [grace](Settings::offline_grace). It is what those who follow the events know, to begin with.
+    pub fn present(&self) -> impl ExactSizeIterator<Item = &K> {
+        self.machine.present()
     }
 
     /// The number of connections that have not logged in.

@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Cause, Event};
 use crate::conn::ConnId;
+use crate::merge::{Counted, Merge};
 use crate::time::{Deadline, Timestamp};
 
 /// The difference between who is online and who was reported to be. What was reported changes only when an event is
@@ -89,6 +90,13 @@ impl<K: Ord + Clone> Presence<K> {
     /// Whether there is something to report.
     pub(super) fn any(&self) -> bool {
         !self.arrived.is_empty() || !self.departed.is_empty()
+    }
+
+    /// Those who were reported to be online, in order; `online` is who is.
+    pub(super) fn reported<'a>(&'a self, online: &'a BTreeMap<K, ConnId>) -> impl ExactSizeIterator<Item = &'a K> {
+        let here = online.keys().filter(|user| !self.arrived.contains(*user));
+        let length = online.len() + self.leaving.len() + self.departed.len() - self.arrived.len();
+        Counted(Merge::new(Merge::new(here, self.leaving.keys()), self.departed.keys()), length)
     }
 
     /// Departures come first. Otherwise a caller who pulls one event at a time would let them pile up without end.

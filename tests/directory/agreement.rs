@@ -1,4 +1,4 @@
-//! What all nodes know, and how they come to know it again.
+//! That all nodes come to know the same users: by packets, and by repair where packets were lost.
 
 use heartline::directory::{Event, Settings};
 
@@ -17,7 +17,7 @@ fn a_login_is_known_everywhere_after_the_delay_of_a_batch() {
 
 /// [D7] [D16]
 #[test]
-fn what_was_lost_is_asked_for() {
+fn logins_whose_packets_were_lost_are_asked_for() {
     let mut cluster = Cluster::new(2);
     cluster.cut.insert((0, 1));
     for nth in 1..=50 {
@@ -32,7 +32,7 @@ fn what_was_lost_is_asked_for() {
 
 /// [D7]
 #[test]
-fn what_is_not_kept_any_more_comes_by_digests() {
+fn changes_that_are_not_kept_any_more_are_repaired_by_digests() {
     let mut cluster = Cluster::new(2);
     cluster.cut.insert((0, 1));
     for nth in 1..=5000 {
@@ -59,9 +59,9 @@ fn a_new_node_and_the_others_hear_of_each_other_soon() {
     assert_eq!(cluster.opinion("ann"), Some("n0".into()));
 }
 
-/// [D7] A busy node's changes are no answer to a question about its buckets.
+/// [D7] The changes that a busy node goes on publishing do not count as the answer to a question about its buckets.
 #[test]
-fn what_is_missing_is_asked_for_while_changes_go_on_coming() {
+fn missing_buckets_are_asked_for_while_changes_go_on_coming() {
     let settings = Settings { ask_spread: SECOND / 2, ..Settings::default() };
     let mut cluster = Cluster::with(5, settings);
     (1..5).for_each(|nth| cluster.crash(nth));
@@ -80,7 +80,7 @@ fn what_is_missing_is_asked_for_while_changes_go_on_coming() {
 
 /// [D5]
 #[test]
-fn logins_that_go_on_do_not_put_the_first_off() {
+fn further_logins_do_not_delay_the_first() {
     let mut cluster = Cluster::new(2);
     for nth in 1..=4 {
         cluster.login(0, nth, &format!("user {nth}"));

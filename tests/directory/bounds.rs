@@ -1,4 +1,4 @@
-//! What is not kept, and what is kept until it is pulled.
+//! Limits on what is known and sent, and what stays owed until it is pulled.
 
 use heartline::directory::{Action, Config, Directory, Event, Input, Settings, UnixTime};
 use heartline::{ConfigError, Timestamp};
@@ -7,7 +7,7 @@ use crate::cluster::{Cluster, SECOND, conn, name};
 
 /// [D17]
 #[test]
-fn further_nodes_and_further_users_are_not_known() {
+fn nodes_and_users_beyond_the_limits_are_ignored() {
     let mut cluster = Cluster::with(3, Settings { max_nodes: 1, max_claims: 2, ..Settings::default() });
     assert_eq!(cluster.node(0).nodes().count(), 1);
     for raw in 1..=5 {
@@ -32,7 +32,7 @@ fn a_user_without_a_name_or_with_too_long_a_one_stays_unknown() {
 
 /// [D5] [D17]
 #[test]
-fn a_storm_of_logins_is_told_in_packets_that_are_not_too_long() {
+fn a_storm_of_logins_is_published_in_packets_within_max_payload() {
     let mut cluster =
         Cluster::with(2, Settings { batch_bytes: 1024, max_payload: 65 * 1024 + 1024, ..Settings::default() });
     for raw in 1..=3000 {
@@ -44,7 +44,7 @@ fn a_storm_of_logins_is_told_in_packets_that_are_not_too_long() {
 
 /// [D7]
 #[test]
-fn what_is_missing_comes_no_faster_than_the_rate() {
+fn answers_come_no_faster_than_answer_rate() {
     let mut cluster = Cluster::with(2, Settings { answer_rate: 100 * 1024, ..Settings::default() });
     cluster.cut.insert((0, 1));
     for raw in 1..=5000 {
@@ -95,9 +95,9 @@ fn bytes_that_are_no_packet_are_counted() {
     assert_eq!(cluster.node(0).stats().unreadable, 4);
 }
 
-/// [D9]
+/// [D8] [D17]
 #[test]
-fn settings_that_make_no_sense_are_refused() {
+fn settings_out_of_their_range_are_refused() {
     let refused = |settings| Config::new(settings).expect_err("it makes no sense");
     let field = |error: ConfigError| error.field;
     let default = Settings::default;
@@ -106,9 +106,9 @@ fn settings_that_make_no_sense_are_refused() {
     assert_eq!(field(refused(Settings { max_nodes: 0, ..default() })), "max_nodes");
 }
 
-/// [D17] The packets are bytes as the format has them: version, kind, node, epoch, incarnation, and what follows.
+/// [D17] The packets are written out as bytes: version, kind, node, epoch, incarnation, body.
 #[test]
-fn numbers_end_with_their_type() {
+fn the_highest_numbers_in_a_packet_do_not_overflow() {
     let most = [255, 255, 255, 255, 255, 255, 255, 255, 255, 1];
     let packet = |kind: u8, rest: &[u8]| [&[1, kind, 1, b'x', 0, 0][..], rest].concat();
     let hello = packet(1, &[&[1][..], &most, &[0], &[0; 16], &[0]].concat());
@@ -123,9 +123,9 @@ fn numbers_end_with_their_type() {
     assert!(cluster.node(0).nodes().all(|node| node.in_step));
 }
 
-/// [D7] [D17] No digest of such a node can be equal; but when it has fewer users again, all are known.
+/// [D7] [D17] The digests of such a node cannot be equal. When it has fewer users again, all of them are known.
 #[test]
-fn what_is_beyond_the_limits_is_not_asked_for_for_ever() {
+fn users_beyond_the_limit_are_not_asked_for_again_and_again() {
     let mut cluster = Cluster::with(2, Settings { max_claims: 100, ..Settings::default() });
     for raw in 1..=150 {
         cluster.login(1, raw, &format!("user {raw}"));
@@ -141,9 +141,9 @@ fn what_is_beyond_the_limits_is_not_asked_for_for_ever() {
     assert_eq!(cluster.node(0).online().len(), 70);
 }
 
-/// [D5] [D18] What waits is owed, and does not make the packets longer.
+/// [D5] [D18] Logins that wait are owed, and do not make the packets longer.
 #[test]
-fn logins_that_wait_are_told_in_packets_of_the_configured_length() {
+fn logins_that_wait_are_published_in_packets_of_at_most_batch_bytes() {
     let config = Config::new(Settings { batch_bytes: 2048, ..Settings::default() }).unwrap();
     let (now, wall) = (Timestamp::ORIGIN, UnixTime::from_millis(1));
     let mut node = Directory::new(config, name(0), now, wall, 1);
@@ -159,9 +159,9 @@ fn logins_that_wait_are_told_in_packets_of_the_configured_length() {
     assert!(lengths.len() >= 6 && lengths.iter().all(|length| *length <= 2048), "{lengths:?}");
 }
 
-/// [D7] [D16] A node that takes its packets a second late asks for what is on its way to it.
+/// [D7] [D16] A node that is late to read its packets asks again for buckets that are on their way to it.
 #[test]
-fn what_is_on_its_way_does_not_come_twice() {
+fn buckets_on_their_way_are_not_sent_again() {
     let mut cluster = Cluster::with(2, Settings { answer_rate: 20 * 1024, ..Settings::default() });
     cluster.cut.insert((0, 1));
     for raw in 1..=5000 {

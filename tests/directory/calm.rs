@@ -1,8 +1,8 @@
-//! Whatever was lost: after a calm all agree.
+//! Random faults, then a calm: all nodes agree after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heartline::directory::{Action, Input, Outcome, RemoteConn, Settings, User};
+use heartline::directory::{Action, Departure, Input, Outcome, RemoteConn, Settings, User};
 use proptest::prelude::*;
 
 use crate::cluster::{Cluster, SECOND, conn};
@@ -43,8 +43,8 @@ impl Storm {
             }
             6 | 7 => {
                 if let Some(raw) = self.live.remove(&(nth, user)) {
-                    let logged_out = plan.below(2) == 0;
-                    self.cluster.act(nth, Input::Ended { conn: conn(raw), user: user.into(), logged_out });
+                    let departure = plan.one(&[Departure::Lost, Departure::LoggedOut, Departure::SentAway]);
+                    self.cluster.act(nth, Input::Ended { conn: conn(raw), user: user.into(), departure });
                 }
             }
             8 | 9 => _ = self.cluster.cut.insert((nth, plan.below(NODES))),
@@ -54,7 +54,7 @@ impl Storm {
                 self.live.retain(|(at, _), _| *at != nth);
                 self.pending.retain(|_, from| *from != nth);
                 self.cluster.crash(nth);
-                // The highest of all above: to a node with a lower epoch D2 promises its name only while it is young.
+                // The highest skew of all: to a node with a lower epoch D2 promises its name only while it is young.
                 self.cluster.skew[nth] = 3000;
                 self.cluster.start(nth);
             }
@@ -124,7 +124,7 @@ impl Storm {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 100, ..ProptestConfig::default() })]
 
-    /// [D10] [D11] [D16] What is lost, who crashes, sleeps, or has a wrong clock: within a lease and a second.
+    /// [D10] [D11] [D16] Packets are lost, nodes crash, are suspended, have wrong clocks. Then it takes at most a lease and a second.
     #[test]
     fn after_the_calm_all_agree_and_no_user_has_two_connections(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let cluster = Cluster::with(NODES, Settings::default());

@@ -1,7 +1,7 @@
 //! Which login of a user counts.
 
 use heartline::CloseCode;
-use heartline::directory::{Action, Event, Input, Settings};
+use heartline::directory::{Action, Departure, Event, Input, Settings};
 
 use crate::cluster::{Cluster, SECOND, conn};
 use crate::packets::{Body, Change, encode};
@@ -20,7 +20,7 @@ fn a_login_elsewhere_closes_the_earlier_connection_for_good() {
     assert_eq!(cluster.opinion("ann"), Some("n2".into()));
 }
 
-/// [D4] Each may be the newer one, so neither is sent away for ever.
+/// [D4] Each may be the newer one, so neither is closed with the final code.
 #[test]
 fn of_two_logins_that_did_not_know_of_each_other_the_lower_is_closed_to_come_back() {
     let mut cluster = Cluster::new(2);
@@ -53,7 +53,7 @@ fn a_login_is_above_every_stamp_that_its_node_heard() {
 
 /// [D3]
 #[test]
-fn a_clock_that_is_far_ahead_is_told() {
+fn a_clock_that_is_far_ahead_is_reported() {
     let mut cluster = Cluster::new(2);
     cluster.skew[0] = 10_100;
     cluster.login(0, 1, "ann");
@@ -73,7 +73,7 @@ fn a_second_login_on_one_node_replaces_what_the_first_did() {
     cluster.run(SECOND);
     cluster.cut.insert((1, 0));
     cluster.login(1, 2, "ann");
-    cluster.act(1, Input::Ended { conn: conn(2), user: "bob".into(), logged_out: false });
+    cluster.act(1, Input::Ended { conn: conn(2), user: "bob".into(), departure: Departure::Lost });
     cluster.login(1, 3, "ann");
     cluster.cut.clear();
     cluster.run(3 * SECOND);
@@ -108,7 +108,7 @@ fn the_codes_are_those_of_the_settings() {
     assert_eq!(closes, [[(1, concurrent_code)].into(), [(2, superseded_code)].into()]);
 }
 
-/// [D4] Whose node has left, so that the second login does not find it.
+/// [D4] The node of the replaced login has left, so that the second login does not find it.
 #[test]
 fn a_second_login_names_what_the_first_one_replaced() {
     let mut peer = Peer::new();
@@ -141,7 +141,7 @@ fn a_login_that_knew_of_an_earlier_connection_alone_closes_the_later_one_to_come
     assert_eq!(cluster.opinion("ann"), Some("n1".into()));
 }
 
-/// [D4] Also if its connection's end is not reported any more.
+/// [D4] Also if the end of its connection is not reported.
 #[test]
 fn a_claim_that_lost_is_given_up() {
     let mut cluster = Cluster::new(2);
@@ -156,7 +156,7 @@ fn a_claim_that_lost_is_given_up() {
 
 /// [D3]
 #[test]
-fn stamps_go_up_though_the_wall_goes_back() {
+fn stamps_go_up_though_the_wall_clock_goes_back() {
     let mut cluster = Cluster::new(1);
     cluster.login(0, 1, "ann");
     let before = cluster.node(0).stamp_of(&"ann".into()).cloned();
@@ -176,7 +176,8 @@ fn the_end_of_a_connection_withdraws_its_close_but_not_under_another_name() {
         let (now, wall) = (peer.cluster.now, peer.cluster.wall(0));
         let node = peer.cluster.nodes[0].as_mut().unwrap();
         drop(node.handle(now, wall, Input::Received { payload }));
-        let actions = node.handle(now, wall, Input::Ended { conn: conn(1), user: user.into(), logged_out: false });
+        let actions =
+            node.handle(now, wall, Input::Ended { conn: conn(1), user: user.into(), departure: Departure::Lost });
         assert_eq!(actions.filter(|action| matches!(action, Action::Close { .. })).count(), closes, "{user}");
     }
 }

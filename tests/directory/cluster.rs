@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use heartline::directory::{
-    Action, Config, Destination, Directory, Event, Input, Node, Outcome, Settings, UnixTime, User,
+    Action, Config, Departure, Destination, Directory, Event, Input, Node, Outcome, Settings, UnixTime, User,
 };
 use heartline::{CloseCode, Timestamp};
 
@@ -19,13 +19,13 @@ pub type Done = Vec<Action>;
 pub struct Cluster {
     pub now: Timestamp,
     pub nodes: Vec<Option<Directory>>,
-    /// What each was asked to do.
+    /// The actions of each node that are not carried out here.
     pub done: Vec<Done>,
     /// Packets under way, by receiver.
     queues: Vec<VecDeque<Vec<u8>>>,
     /// (sender, receiver): packets are lost.
     pub cut: BTreeSet<(usize, usize)>,
-    /// What nodes did to their clocks: milliseconds.
+    /// How many milliseconds each node's wall clock is ahead.
     pub skew: Vec<i64>,
     /// Who is subscribed to which room.
     pub rooms: BTreeSet<(usize, String)>,
@@ -81,7 +81,7 @@ impl Cluster {
         self.queues[nth].clear();
     }
 
-    /// What came for a node is lost.
+    /// The packets that wait for a node are lost.
     pub fn drop_queue(&mut self, nth: usize) {
         self.queues[nth].clear();
     }
@@ -115,7 +115,7 @@ impl Cluster {
         self.nodes[nth].as_ref().expect("it runs")
     }
 
-    /// Without what follows.
+    /// One input, without carrying the packets that follow from it.
     pub fn feed(&mut self, nth: usize, input: Input) {
         let (now, wall) = (self.now, self.wall(nth));
         let Some(node) = self.nodes[nth].as_mut() else { return };
@@ -164,7 +164,7 @@ impl Cluster {
         self.run_but(time, &[]);
     }
 
-    /// Some are suspended, and what comes for them waits.
+    /// As `run`, but these nodes are suspended, and packets for them wait.
     pub fn run_but(&mut self, time: Duration, suspended: &[usize]) {
         let end = self.now.saturating_add(time);
         loop {
@@ -187,7 +187,7 @@ impl Cluster {
     }
 
     pub fn log_out(&mut self, nth: usize, raw: u64, user: &str) {
-        self.act(nth, Input::Ended { conn: conn(raw), user: user.into(), logged_out: true });
+        self.act(nth, Input::Ended { conn: conn(raw), user: user.into(), departure: Departure::LoggedOut });
     }
 
     pub fn relay(&mut self, nth: usize, from: &str, to: &str, message: &[u8]) {
@@ -204,7 +204,7 @@ impl Cluster {
         nodes.map(|node| node.node_of(&User::from(user)).map(|node| node.as_str().to_string())).collect()
     }
 
-    /// All agree.
+    /// Where all nodes believe a user to be; fails if they disagree.
     pub fn opinion(&self, user: &str) -> Option<String> {
         let opinions = self.opinions(user);
         assert!(opinions.windows(2).all(|pair| pair[0] == pair[1]), "{user}: {opinions:?}");

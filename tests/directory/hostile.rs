@@ -1,11 +1,12 @@
-//! One directory to which anything may happen, and what has to hold all the same.
+//! One directory with arbitrary inputs, packets of dishonest nodes included, and what has to hold all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use heartline::Timestamp;
 use heartline::directory::{
-    Action, Config, Destination, Directory, Event, Input, Node, Outcome, Query, RelayRef, Settings, UnixTime, User,
+    Action, Config, Departure, Destination, Directory, Event, Input, Node, Outcome, Query, RelayRef, Settings,
+    UnixTime, User,
 };
 use heartline::hub::Room;
 
@@ -188,7 +189,11 @@ impl Watched {
             (1.., Some(raw)) => *raw,
             _ => 1 + plan.below(self.conns as usize + 1) as u64,
         };
-        Input::Ended { conn: conn(raw), user, logged_out: plan.below(2) == 0 }
+        Input::Ended {
+            conn: conn(raw),
+            user,
+            departure: plan.one(&[Departure::Lost, Departure::LoggedOut, Departure::SentAway]),
+        }
     }
 
     fn relay(&mut self, plan: &mut Plan<'_>) -> Input {
@@ -221,7 +226,7 @@ impl Watched {
             },
         };
         let body = match body(plan, &epochs) {
-            Body::Known { .. } if self.calm > 0 => Body::AskDigests,
+            Body::Known { .. } if self.calm > 0 => Body::Compare { digests: vec![0; 256] },
             body => body,
         };
         Input::Received { payload: encode(&sender, &body) }
@@ -350,6 +355,9 @@ impl Watched {
     fn check_opinions(&self) {
         let online: Vec<_> = self.directory.online().collect();
         assert!(online.is_sorted_by(|(one, _), (other, _)| one < other));
+        let present = self.directory.present();
+        assert_eq!(present.len(), self.told.len());
+        assert!(present.eq(&self.told), "who was told to be online is present");
         let nodes: Vec<_> = self.directory.nodes().collect();
         assert!(nodes.is_sorted_by(|one, other| one.node < other.node));
         assert!(nodes.len() <= self.settings.max_nodes as usize);
@@ -372,7 +380,8 @@ impl Watched {
     /// Everything comes to its end, however it began.
     pub fn finish(mut self) -> Vec<Action> {
         self.feed(Input::Timer, usize::MAX);
-        let waits = [self.settings.relay_timeout, self.settings.offline_grace, self.settings.lease];
+        let graces = self.settings.offline_grace.max(self.settings.sent_away_grace);
+        let waits = [self.settings.relay_timeout, graces, self.settings.lease];
         let end = self.latest.saturating_add(2 * waits.into_iter().max().unwrap());
         while let Some(at) = self.directory.deadline().filter(|at| *at < end) {
             assert!(at > self.now.min(self.latest), "time stands still");

@@ -1,4 +1,4 @@
-//! Which process a name stands for.
+//! Names of nodes, and which of two processes of one name counts.
 
 use heartline::directory::{Action, Event, Input, Node};
 
@@ -50,7 +50,7 @@ fn a_node_whose_clock_was_set_back_is_heard_again_within_a_moment() {
 
 /// [D2]
 #[test]
-fn of_two_of_one_name_the_later_stays_and_the_earlier_sends_its_clients_away() {
+fn of_two_processes_of_one_name_the_later_stays_and_the_earlier_sends_its_clients_away() {
     let mut cluster = Cluster::new(3);
     cluster.run(5 * SECOND);
     cluster.login(0, 1, "ann");
@@ -62,7 +62,7 @@ fn of_two_of_one_name_the_later_stays_and_the_earlier_sends_its_clients_away() {
     assert_eq!(cluster.node(0).deadline(), None);
 }
 
-/// [D2] The newcomer is meant to run, however late the other's clock is.
+/// [D2] The young one is the one that was meant to run, although the other's clock is ahead of its own.
 #[test]
 fn a_young_node_takes_the_name_over_from_one_with_a_higher_epoch() {
     let mut cluster = Cluster::new(3);
@@ -78,7 +78,7 @@ fn a_young_node_takes_the_name_over_from_one_with_a_higher_epoch() {
 
 /// [D2]
 #[test]
-fn of_two_young_ones_one_is_left() {
+fn of_two_young_processes_of_one_name_one_is_left() {
     let mut cluster = Cluster::new(3);
     cluster.crash(1);
     cluster.start_as(0, name(7));
@@ -105,17 +105,23 @@ fn a_node_that_leaves_is_gone_at_once() {
 #[test]
 fn a_claim_survives_the_same_one_of_an_earlier_process_of_its_node() {
     let mut cluster = Cluster::new(3);
-    // What makes stamps is this login with a clock that is ahead, so that the processes of the other node make the same one.
+    // Stamps follow this login, whose clock is ahead, so that both processes of the other node can make the same one. Each begins a drawn
+    // number above it, up to 4,096.
     cluster.skew[0] = 60_000;
     cluster.login(0, 1, "bob");
     cluster.run(SECOND);
-    cluster.login(1, 1, "ann");
+    let log_in = |cluster: &mut Cluster, raw| cluster.feed(1, Input::Login { conn: conn(raw), user: "ann".into() });
+    (1..5000).for_each(|raw| log_in(&mut cluster, raw));
     cluster.run(SECOND);
     let stamp = cluster.node(2).stamp_of(&"ann".into()).cloned();
     cluster.crash(1);
     cluster.start(1);
     cluster.run_but(SECOND + SECOND / 2, &[2]);
-    cluster.feed(1, Input::Login { conn: conn(1), user: "ann".into() });
+    let again = (1..5000).find(|raw| {
+        log_in(&mut cluster, *raw);
+        cluster.node(1).stamp_of(&"ann".into()).cloned() == stamp
+    });
+    assert!(again.is_some());
     cluster.run_but(SECOND, &[2]);
     // The later process and its claim are heard before the claims of the earlier one are gone.
     cluster.settle();

@@ -1,10 +1,10 @@
-//! What users take, and that it is given back.
+//! How much memory users take, that it is given back, and that it is bounded.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use allocation_counter::measure;
-use heartline::directory::{Input, Settings, UnixTime, User};
+use heartline::directory::{Departure, Input, Settings, UnixTime, User};
 
 use crate::cluster::{Cluster, SECOND, conn};
 use crate::packets::{Body, Change, Claim, Sender, encode};
@@ -17,7 +17,7 @@ fn user(nth: u64) -> User {
 
 /// [D17] A name of 13 bytes takes 32 of them in each of the two directories.
 #[test]
-fn a_user_takes_so_much_and_gives_it_back() {
+fn a_user_takes_at_most_480_bytes_in_two_directories_and_gives_them_back() {
     let mut cluster = Cluster::new(2);
     let each = measure(|| {
         for nth in 0..MANY {
@@ -33,7 +33,7 @@ fn a_user_takes_so_much_and_gives_it_back() {
     let left = measure(|| {
         for nth in 0..MANY {
             let user = user(nth);
-            cluster.feed(0, Input::Ended { conn: conn(nth + 1), user, logged_out: true });
+            cluster.feed(0, Input::Ended { conn: conn(nth + 1), user, departure: Departure::LoggedOut });
         }
         cluster.run(Duration::from_secs(2));
         assert_eq!(cluster.node(1).online().len(), 0);
@@ -44,7 +44,22 @@ fn a_user_takes_so_much_and_gives_it_back() {
     assert!(kept <= 40, "{kept} bytes for a user that is gone");
 }
 
-/// What two nodes say that never say the same twice and begin anew now and then, and a thousand that only say hello.
+/// [D8] The step that hears of it does not copy all of its users, however many there are.
+#[test]
+fn a_node_that_is_gone_takes_no_memory_for_its_users() {
+    let mut cluster = Cluster::new(2);
+    for nth in 0..MANY {
+        cluster.feed(1, Input::Login { conn: conn(nth + 1), user: user(nth) });
+    }
+    cluster.run(2 * SECOND);
+    let taken = measure(|| cluster.act(1, Input::Leave));
+    assert!(taken.bytes_total < 10_000, "{} bytes", taken.bytes_total);
+    assert_eq!(cluster.node(0).online().len(), MANY as usize);
+    cluster.run(SECOND);
+    assert_eq!(cluster.node(0).online().len(), 0);
+}
+
+/// The packets of two nodes that never say the same twice and restart now and then, and of a thousand that only say hello.
 fn flood(nth: u64) -> Vec<u8> {
     let fresh = |what: u64| [nth.to_le_bytes(), what.to_le_bytes()].concat();
     let (round, kind) = (nth % 9000 / 20, nth / 2 % 10);
@@ -56,7 +71,7 @@ fn flood(nth: u64) -> Vec<u8> {
         3 => Body::Digests { number, digests: (0..256).map(|bucket| (bucket * nth).into()).collect() },
         4 => Body::Part { bucket: 7, number, part: round % 100, parts: 100, claims: vec![claim(0), claim(1)] },
         5 => Body::AskChanges { after: nth },
-        6 => Body::AskBuckets { buckets: [nth as u8; 32] },
+        6 => Body::Compare { digests: vec![nth.into(); 256] },
         7 => Body::AskMembers { id: nth, room: fresh(0), limit: 9 },
         8 => Body::Members { id: nth, total: 9, users: vec![fresh(0)] },
         _ => Body::Delivered { id: nth, outcome: 0 },

@@ -101,7 +101,7 @@ impl Model {
             3..7 => self.login_elsewhere(nth, user, plan),
             7 => {
                 self.others[nth].claims.remove(user);
-                self.change(nth, Change::Released(user.into(), plan.below(2) == 0));
+                self.change(nth, Change::Released(user.into(), plan.below(3) as u8));
             }
             8 => {
                 if let Some((raw, _)) = self.own.remove(user) {

@@ -17,10 +17,14 @@ pub struct Claim {
     pub over: Option<(u64, String)>,
 }
 
+/// How a claim went, which a change says.
+pub const LOST: u8 = 0;
+pub const LOGGED_OUT: u8 = 1;
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
     Claimed(Claim),
-    Released(Name, bool),
+    Released(Name, u8),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,9 +34,8 @@ pub enum Body {
     Changes { first: u64, changes: Vec<Change> },
     Known { epoch: u64, incarnation: u64 },
     AskChanges { after: u64 },
-    AskDigests,
+    Compare { digests: Vec<u128> },
     Digests { number: u64, digests: Vec<u128> },
-    AskBuckets { buckets: [u8; 32] },
     Part { bucket: u8, number: u64, part: u64, parts: u64, claims: Vec<Claim> },
     Relay { id: u64, incarnation: u64, to: Name, from: Name, conn: u64, count: u64, volatile: bool, message: Vec<u8> },
     Delivered { id: u64, outcome: u8 },
@@ -108,17 +111,17 @@ pub fn encode(sender: &Sender, body: &Body) -> Vec<u8> {
         Body::Changes { first, changes } => {
             out.integer(*first).list(changes, |out, change| match change {
                 Change::Claimed(claim) => out.byte(0).claim(claim),
-                Change::Released(user, logged_out) => _ = out.byte(1).bytes(user).flag(*logged_out),
+                Change::Released(user, departure) => _ = out.byte(1).bytes(user).byte(*departure),
             });
         }
         Body::Known { epoch, incarnation } => _ = out.integer(*epoch).integer(*incarnation),
         Body::AskChanges { after } => _ = out.integer(*after),
-        Body::AskDigests | Body::Goodbye => {}
+        Body::Goodbye => {}
+        Body::Compare { digests } => digests.iter().for_each(|digest| out.digest(*digest)),
         Body::Digests { number, digests } => {
             out.integer(*number);
             digests.iter().for_each(|digest| out.digest(*digest));
         }
-        Body::AskBuckets { buckets } => out.0.extend(buckets),
         Body::Part { bucket, number, part, parts, claims } => {
             out.byte(*bucket).integer(*number).integer(*part).integer(*parts);
             out.list(claims, Writer::claim);
@@ -150,17 +153,16 @@ fn kind(body: &Body) -> u8 {
         Body::Changes { .. } => 2,
         Body::Known { .. } => 3,
         Body::AskChanges { .. } => 4,
-        Body::AskDigests => 5,
+        Body::Compare { .. } => 5,
         Body::Digests { .. } => 6,
-        Body::AskBuckets { .. } => 7,
-        Body::Part { .. } => 8,
-        Body::Relay { .. } => 9,
-        Body::Delivered { .. } => 10,
-        Body::Broadcast { .. } => 11,
-        Body::Probe { .. } => 12,
-        Body::AskMembers { .. } => 13,
-        Body::Members { .. } => 14,
-        Body::Goodbye => 15,
+        Body::Part { .. } => 7,
+        Body::Relay { .. } => 8,
+        Body::Delivered { .. } => 9,
+        Body::Broadcast { .. } => 10,
+        Body::Probe { .. } => 11,
+        Body::AskMembers { .. } => 12,
+        Body::Members { .. } => 13,
+        Body::Goodbye => 14,
     }
 }
 
@@ -224,7 +226,7 @@ impl Reader<'_> {
     fn change(&mut self) -> Change {
         match self.byte() {
             0 => Change::Claimed(self.claim()),
-            1 => Change::Released(self.name(), self.flag()),
+            1 => Change::Released(self.name(), self.byte()),
             other => panic!("no change: {other}"),
         }
     }
@@ -241,17 +243,16 @@ impl Reader<'_> {
             2 => Body::Changes { first: self.integer(), changes: self.list(Self::change) },
             3 => Body::Known { epoch: self.integer(), incarnation: self.integer() },
             4 => Body::AskChanges { after: self.integer() },
-            5 => Body::AskDigests,
+            5 => Body::Compare { digests: (0..256).map(|_| self.digest()).collect() },
             6 => Body::Digests { number: self.integer(), digests: (0..256).map(|_| self.digest()).collect() },
-            7 => Body::AskBuckets { buckets: self.take(32).try_into().unwrap() },
-            8 => Body::Part {
+            7 => Body::Part {
                 bucket: self.byte(),
                 number: self.integer(),
                 part: self.integer(),
                 parts: self.integer(),
                 claims: self.list(Self::claim),
             },
-            9 => Body::Relay {
+            8 => Body::Relay {
                 id: self.integer(),
                 incarnation: self.integer(),
                 to: self.name(),
@@ -261,18 +262,18 @@ impl Reader<'_> {
                 volatile: self.flag(),
                 message: self.bytes(),
             },
-            10 => Body::Delivered { id: self.integer(), outcome: self.byte() },
-            11 => Body::Broadcast {
+            9 => Body::Delivered { id: self.integer(), outcome: self.byte() },
+            10 => Body::Broadcast {
                 from: self.optional(Self::name),
                 room: self.optional(Self::name),
                 except: self.list(Self::name),
                 volatile: self.flag(),
                 message: self.bytes(),
             },
-            12 => Body::Probe { room: self.name() },
-            13 => Body::AskMembers { id: self.integer(), room: self.name(), limit: self.integer() },
-            14 => Body::Members { id: self.integer(), total: self.integer(), users: self.list(Self::name) },
-            15 => Body::Goodbye,
+            11 => Body::Probe { room: self.name() },
+            12 => Body::AskMembers { id: self.integer(), room: self.name(), limit: self.integer() },
+            13 => Body::Members { id: self.integer(), total: self.integer(), users: self.list(Self::name) },
+            14 => Body::Goodbye,
             other => panic!("no kind: {other}"),
         }
     }

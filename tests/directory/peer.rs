@@ -1,8 +1,8 @@
-//! A node that is told what to say, packet by packet, and hears what is said to it.
+//! A node whose packets the test writes and reads one by one.
 
 use heartline::directory::{Action, Input};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SECOND};
 use crate::packets::{Body, Change, Claim, Sender, decode, encode};
 
 /// Speaks to the first node of a cluster.
@@ -41,10 +41,29 @@ impl Peer {
         self.say(&Body::Changes { first, changes });
     }
 
-    /// Of which users the node knows, in order.
+    /// The users whom the node knows, in order.
     pub fn online(&self) -> Vec<String> {
         let online = self.cluster.node(0).online();
         online.map(|(user, _)| String::from_utf8(user.as_bytes().to_vec()).unwrap()).collect()
+    }
+
+    /// What the node publishes within a second of this.
+    pub fn ask(&mut self, body: &Body) -> Vec<Body> {
+        let mut input = Input::Received { payload: encode(&self.sender, body) };
+        let (mut answers, end) = (Vec::new(), self.cluster.now.saturating_add(SECOND));
+        loop {
+            let (now, wall) = (self.cluster.now, self.cluster.wall(0));
+            let node = self.cluster.nodes[0].as_mut().expect("it runs");
+            answers.extend(node.handle(now, wall, input).filter_map(|action| match action {
+                Action::Publish { payload, .. } => Some(decode(&payload).1),
+                _ => None,
+            }));
+            self.cluster.now = node.deadline().expect("it runs");
+            if self.cluster.now > end {
+                return answers;
+            }
+            input = Input::Timer;
+        }
     }
 
     /// The node's timer is called when it is due, until it publishes what is looked for.

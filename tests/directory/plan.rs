@@ -1,4 +1,4 @@
-//! What may happen to a directory, drawn from bytes: names, numbers and packets from a few that meet each other.
+//! Inputs drawn from bytes. Names and numbers come from a few, so that they meet each other.
 
 use heartline::ConnId;
 use heartline::directory::User;
@@ -85,15 +85,14 @@ pub fn body(plan: &mut Plan<'_>, epochs: &[u64]) -> Body {
         5..11 => Body::Changes {
             first: number(plan),
             changes: plan.some(3, |plan| match plan.below(3) {
-                0 => Change::Released(name(plan), plan.below(2) == 0),
+                0 => Change::Released(name(plan), plan.below(4) as u8),
                 _ => Change::Claimed(claim(plan)),
             }),
         },
         11 => Body::Known { epoch: plan.one(epochs), incarnation: plan.one(&[0, 7, 8, u64::MAX]) },
         12 => Body::AskChanges { after: number(plan) },
-        13 => Body::AskDigests,
+        13 | 15 => Body::Compare { digests: vec![plan.one(&[0, 1]); 256] },
         14 => Body::Digests { number: number(plan), digests: vec![plan.one(&[0, 1]); 256] },
-        15 => Body::AskBuckets { buckets: [plan.byte(); 32] },
         16 => Body::Part {
             bucket: plan.byte(),
             number: number(plan),

@@ -1,8 +1,10 @@
 //! Messages between users on different nodes.
 
-use heartline::directory::{Action, Input, Outcome, Settings};
+use heartline::Timestamp;
+use heartline::directory::{Action, Config, Departure, Directory, Input, Outcome, Settings, UnixTime};
 
-use crate::cluster::{Cluster, SECOND, conn};
+use crate::cluster::{Cluster, SECOND, conn, name};
+use crate::packets::{Body, Sender, decode, encode};
 
 fn deliveries(cluster: &Cluster, nth: usize) -> Vec<(String, u64)> {
     let deliveries = cluster.done[nth].iter().filter_map(|action| match action {
@@ -55,7 +57,7 @@ fn a_message_for_nobody_comes_back_at_once() {
 
 /// [D10]
 #[test]
-fn what_is_not_answered_in_time_is_unknown() {
+fn a_message_without_an_answer_in_time_ends_as_unknown() {
     let mut cluster = two(Settings::default());
     cluster.relay(0, "ann", "bob", b"hi");
     cluster.run(2 * SECOND - SECOND / 1000);
@@ -118,7 +120,7 @@ fn pending_messages_are_bounded_in_number_and_bytes() {
 
 /// [D10]
 #[test]
-fn what_the_broker_would_not_take_is_full() {
+fn a_message_longer_than_the_broker_takes_ends_as_full() {
     let max_payload = Settings::default().max_payload as usize;
     let mut cluster = two(Settings::default());
     cluster.relay(0, "ann", "bob", &vec![0; max_payload - 1024]);
@@ -135,7 +137,7 @@ fn messages_are_counted_for_each_connection_and_recipient() {
     cluster.run(SECOND);
     let to = ["bob", "cem", "bob"];
     to.iter().for_each(|to| cluster.relay(0, "ann", to, b"hi"));
-    cluster.act(0, Input::Ended { conn: conn(1), user: "ann".into(), logged_out: true });
+    cluster.act(0, Input::Ended { conn: conn(1), user: "ann".into(), departure: Departure::LoggedOut });
     cluster.relay(0, "ann", "bob", b"hi");
     let counts: Vec<_> = deliveries(&cluster, 1).into_iter().map(|(_, count)| count).collect();
     assert_eq!(counts, [1, 1, 2, 1]);
@@ -177,4 +179,56 @@ fn only_the_node_that_a_message_was_sent_to_says_what_became_of_it() {
     assert_eq!(cluster.outcomes(0), []);
     cluster.run(2 * SECOND);
     assert_eq!(cluster.outcomes(0), [(Outcome::Unknown, true)]);
+}
+
+/// A message from Ann's connection on another node to Bob, and the node of both that it is for.
+fn from_elsewhere(number: u64) -> Body {
+    let (to, from, message) = ("bob".into(), "ann".into(), Vec::new());
+    Body::Relay { id: number, incarnation: 7, to, from, conn: 1, count: number, volatile: false, message }
+}
+
+/// A node of incarnation 7, where Bob is, and what a packet of this sender, known by its hello, leads to.
+fn receiver() -> impl FnMut(&Sender, Body) -> Vec<Action> {
+    let (now, wall) = (Timestamp::ORIGIN, UnixTime::from_millis(1));
+    let mut node = Directory::new(Config::default(), name(0), now, wall, 7);
+    node.handle(now, wall, Input::Login { conn: conn(1), user: "bob".into() }).for_each(drop);
+    move |sender, body| {
+        let hello = Body::Hello { serial: 1, number: 0, claims: 0, digest: 0, hears: Vec::new() };
+        node.handle(now, wall, Input::Received { payload: encode(sender, &hello) }).for_each(drop);
+        node.handle(now, wall, Input::Received { payload: encode(sender, &body) }).collect()
+    }
+}
+
+/// [D2] [D11]
+#[test]
+fn a_connection_is_the_same_when_its_node_takes_another_epoch_and_another_when_that_starts_again() {
+    let mut received = receiver();
+    let mut sent_by = |epoch, incarnation| {
+        let sender = Sender { node: "peer".into(), epoch, incarnation };
+        received(&sender, from_elsewhere(1)).into_iter().find_map(|action| match action {
+            Action::Deliver { conn, .. } => Some(conn),
+            _ => None,
+        })
+    };
+    let [first, took_an_epoch, started_again] = [(5, 5), (6, 5), (6, 6)].map(|(epoch, it)| sent_by(epoch, it));
+    assert!(first.is_some() && first == took_an_epoch);
+    assert!(started_again.is_some() && started_again != first);
+}
+
+/// [D11]
+#[test]
+fn a_message_that_arrives_behind_a_later_one_is_not_delivered_and_ends_as_offline() {
+    let mut received = receiver();
+    let sender = Sender { node: "peer".into(), epoch: 5, incarnation: 5 };
+    let mut is_delivered = |number| {
+        let actions = received(&sender, from_elsewhere(number));
+        let refused = actions.iter().any(|action| match action {
+            Action::Publish { payload, .. } => decode(payload).1 == Body::Delivered { id: number, outcome: 1 },
+            _ => false,
+        });
+        let delivered = actions.iter().any(|action| matches!(action, Action::Deliver { .. }));
+        assert_ne!(delivered, refused, "either is");
+        delivered
+    };
+    assert_eq!([1, 4, 3, 4, 5, 1].map(&mut is_delivered), [true, true, false, false, true, false]);
 }

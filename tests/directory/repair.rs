@@ -1,35 +1,29 @@
-//! What is applied, what is asked for, and what takes whose place, packet by packet.
+//! Repair, packet by packet: what is applied, what is asked for, and what replaces what.
 
 use std::collections::BTreeSet;
 
 use heartline::directory::{Action, Config, Directory, Input, UnixTime};
 
 use crate::cluster::{Cluster, SECOND, name};
-use crate::packets::{Body, Change, Sender, decode, encode};
+use crate::packets::{Body, Change, LOGGED_OUT, LOST, Sender, decode, encode};
 use crate::peer::{Peer, claim, claimed};
 
-/// The only bucket of a user, as the node asks for it once it hears of digests that differ.
+/// The digests that the node sends to be compared, once it has heard of one that differs.
+fn compared(peer: &mut Peer) -> Vec<u128> {
+    peer.await_packet(|body| if let Body::Compare { digests } = body { Some(digests) } else { None })
+}
+
+/// The bucket of a user: the only one that is not empty when nobody else is known.
 fn bucket_of(user: &str) -> u8 {
     let mut peer = Peer::new();
     peer.changes(1, vec![claimed(user, 1)]);
     peer.hello(1, 0, 0);
-    peer.await_packet(|body| matches!(body, Body::AskDigests).then_some(()));
-    peer.say(&Body::Digests { number: 1, digests: vec![0; 256] });
-    let buckets = asked_buckets(&mut peer);
-    let [bucket] = buckets[..] else { panic!("{buckets:?}") };
-    bucket
+    let digests = compared(&mut peer);
+    (0..=255).find(|bucket| digests[usize::from(*bucket)] != 0).expect("one")
 }
 
-fn asked_buckets(peer: &mut Peer) -> Vec<u8> {
-    let asked = peer.await_packet(|body| match body {
-        Body::AskBuckets { buckets } => Some(buckets),
-        _ => None,
-    });
-    (0..=255).filter(|bucket| asked[usize::from(bucket / 8)] & (1 << (bucket % 8)) != 0).collect()
-}
-
-/// Ann and others who are in her bucket.
-fn namesakes() -> (u8, Vec<String>) {
+/// Ann's bucket, and two users in it, Ann first.
+fn users_of_one_bucket() -> (u8, Vec<String>) {
     let bucket = bucket_of("ann");
     let others = (0..).map(|nth| format!("user {nth}")).filter(|user| bucket_of(user) == bucket);
     (bucket, ["ann".to_string()].into_iter().chain(others.take(1)).collect())
@@ -37,15 +31,13 @@ fn namesakes() -> (u8, Vec<String>) {
 
 /// A peer whose claim on Ann is known, and whose bucket of her is found to differ as of change 1.
 fn differing() -> (Peer, u8, String) {
-    let (bucket, users) = namesakes();
+    let (bucket, users) = users_of_one_bucket();
     let mut peer = Peer::new();
     peer.changes(1, vec![claimed("ann", 1)]);
     peer.hello(1, 2, 7);
-    peer.await_packet(|body| matches!(body, Body::AskDigests).then_some(()));
-    let mut digests = vec![0; 256];
+    let mut digests = compared(&mut peer);
     digests[usize::from(bucket)] = 7;
     peer.say(&Body::Digests { number: 1, digests });
-    assert_eq!(asked_buckets(&mut peer), [bucket]);
     (peer, bucket, users[1].clone())
 }
 
@@ -64,7 +56,7 @@ fn changes_behind_a_gap_are_dropped_and_asked_for() {
         Body::AskChanges { after } => Some(after),
         _ => None,
     });
-    peer.changes(after + 1, vec![claimed("ann", 1), claimed("bob", 2), Change::Released(b"ann".to_vec(), true)]);
+    peer.changes(after + 1, vec![claimed("ann", 1), claimed("bob", 2), Change::Released(b"ann".to_vec(), LOGGED_OUT)]);
     assert_eq!(peer.online(), ["bob"]);
     peer.changes(1, vec![claimed("ann", 1)]);
     assert_eq!(peer.online(), ["bob"], "that is known");
@@ -72,12 +64,12 @@ fn changes_behind_a_gap_are_dropped_and_asked_for() {
 
 /// [D6] [D7]
 #[test]
-fn a_node_whose_digest_differs_at_the_same_number_is_asked_for_its_digests() {
+fn a_node_whose_digest_differs_at_the_same_number_is_compared() {
     let mut peer = Peer::new();
     peer.changes(1, vec![claimed("ann", 1)]);
     peer.hello(1, 1, 12345);
     assert!(peer.cluster.node(0).nodes().all(|node| !node.in_step));
-    peer.await_packet(|body| matches!(body, Body::AskDigests).then_some(()));
+    compared(&mut peer);
 }
 
 /// [D6] The digests of other implementations: SipHash-2-4 with 128 bits under the key of bytes 0 to 15.
@@ -96,7 +88,7 @@ fn a_hello_says_the_digest_of_the_claims_and_the_number_of_the_last_change() {
     // What it says of itself is what it would find right in another.
     let mut other = Peer::new();
     other.changes(3, vec![]);
-    other.changes(1, vec![claimed("ann", time), claimed("bob", 1), Change::Released(b"bob".to_vec(), true)]);
+    other.changes(1, vec![claimed("ann", time), claimed("bob", 1), Change::Released(b"bob".to_vec(), LOGGED_OUT)]);
     other.hello(3, 1, said.2);
     assert!(other.cluster.node(0).nodes().all(|node| node.in_step));
     let mut later = Peer::new();
@@ -119,6 +111,38 @@ fn a_bucket_is_replaced_when_all_of_its_parts_have_come() {
 
 /// [D7]
 #[test]
+fn a_bucket_that_changes_made_right_before_it_came_is_not_waited_for() {
+    let (mut peer, bucket, other) = differing();
+    peer.changes(2, vec![claimed(&other, 9)]);
+    let digests = compared(&mut peer);
+    assert_ne!(digests[usize::from(bucket)], 0);
+    peer.say(&Body::Digests { number: 2, digests: digests.clone() });
+    let total = digests.iter().fold(0, |total: u128, digest| total.wrapping_add(*digest));
+    peer.hello(2, 2, total);
+    assert!(peer.cluster.node(0).nodes().all(|node| node.in_step));
+}
+
+/// [D7] A busy node's changes never end, and are no answer to a question about its buckets.
+#[test]
+fn a_bucket_that_was_lost_is_asked_for_again_while_changes_go_on_coming() {
+    let (mut peer, ..) = differing();
+    let mut is_asked = false;
+    for number in 2..=20 {
+        peer.cluster.now = peer.cluster.now.saturating_add(SECOND / 10);
+        let changes = vec![claimed(&format!("user {number}"), number)];
+        let payload = encode(&peer.sender, &Body::Changes { first: number, changes });
+        let (now, wall) = (peer.cluster.now, peer.cluster.wall(0));
+        let node = peer.cluster.nodes[0].as_mut().expect("it runs");
+        is_asked |= node.handle(now, wall, Input::Received { payload }).any(|action| match action {
+            Action::Publish { payload, .. } => matches!(decode(&payload).1, Body::Compare { .. }),
+            _ => false,
+        });
+    }
+    assert!(is_asked, "within a hello");
+}
+
+/// [D7]
+#[test]
 fn parts_of_different_moments_make_no_bucket() {
     let (mut peer, bucket, other) = differing();
     peer.say(&part(bucket, 1, 0, 2, &["ann"]));
@@ -130,16 +154,16 @@ fn parts_of_different_moments_make_no_bucket() {
 #[test]
 fn later_changes_are_on_top_of_a_bucket_whichever_comes_first() {
     let (mut peer, bucket, other) = differing();
-    peer.changes(2, vec![Change::Released(b"ann".to_vec(), false)]);
+    peer.changes(2, vec![Change::Released(b"ann".to_vec(), LOST)]);
     peer.say(&part(bucket, 1, 0, 1, &["ann", &other]));
     assert_eq!(peer.online().len(), 0, "it is from before the change");
 
     let (mut peer, bucket, other) = differing();
     peer.say(&part(bucket, 3, 0, 1, &["ann", &other]));
-    peer.changes(2, vec![Change::Released(b"ann".to_vec(), false)]);
+    peer.changes(2, vec![Change::Released(b"ann".to_vec(), LOST)]);
     assert_eq!(peer.online(), ["ann", &other], "it is from after the change");
     peer.changes(3, vec![claimed("ann", 9)]);
-    peer.changes(4, vec![Change::Released(b"ann".to_vec(), false)]);
+    peer.changes(4, vec![Change::Released(b"ann".to_vec(), LOST)]);
     assert_eq!(peer.online(), [other]);
 }
 
@@ -189,7 +213,7 @@ fn however_many_new_nodes_come_hellos_keep_their_distance() {
 
 /// [D7]
 #[test]
-fn who_asks_for_nothing_keeps_nobody_waiting() {
+fn a_question_without_an_answer_does_not_delay_the_next_answer() {
     let mut peer = Peer::new();
     peer.cluster.login(0, 1, "ann");
     peer.cluster.run(SECOND);
@@ -204,4 +228,29 @@ fn who_asks_for_nothing_keeps_nobody_waiting() {
     questions.into_iter().for_each(|payload| drop(node.handle(now, wall, Input::Received { payload })));
     let answers = std::iter::from_fn(|| node.next_action()).count();
     assert!(answers == 1 && node.deadline() > Some(now), "{answers}");
+}
+
+/// [D7] One question is enough, without a second one for the buckets.
+#[test]
+fn whoever_compares_is_told_all_digests_and_the_buckets_that_differ() {
+    let mut peer = Peer::new();
+    peer.cluster.login(0, 1, "ann");
+    peer.cluster.login(0, 2, "bob");
+    peer.cluster.run(SECOND);
+    let [ann, bob] = ["ann", "bob"].map(bucket_of);
+    let mut known = vec![0; 256];
+    for expected in [BTreeSet::from([ann, bob]), BTreeSet::from([ann])] {
+        let (mut parts, mut digests) = (BTreeSet::new(), Vec::new());
+        for body in peer.ask(&Body::Compare { digests: known.clone() }) {
+            match body {
+                Body::Digests { number: 2, digests: all } => digests = all,
+                Body::Part { bucket, number: 2, part: 0, parts: 1, claims } if claims.len() == 1 => {
+                    _ = parts.insert(bucket)
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(parts, expected);
+        known[usize::from(bob)] = digests[usize::from(bob)];
+    }
 }

@@ -70,7 +70,7 @@ fn a_broadcast_that_cannot_be_published_comes_back() {
 
 /// [D13]
 #[test]
-fn a_room_is_joined_when_a_message_to_oneself_came_back() {
+fn a_room_is_confirmed_when_a_probe_has_come_back() {
     let mut cluster = Cluster::new(2);
     cluster.cut.insert((0, 0));
     enter(&mut cluster, 0, "btc");
@@ -84,12 +84,17 @@ fn a_room_is_joined_when_a_message_to_oneself_came_back() {
 
 /// [D13]
 #[test]
-fn a_room_is_joined_unconfirmed_if_nothing_comes_back_in_time() {
+fn a_room_is_entered_unconfirmed_if_no_probe_comes_back_in_time() {
     let mut cluster = Cluster::new(1);
     cluster.cut.insert((0, 0));
     enter(&mut cluster, 0, "btc");
     cluster.run(2 * SECOND);
     assert_eq!(entered(&cluster, 0), [false]);
+    enter(&mut cluster, 0, "btc");
+    assert_eq!(entered(&cluster, 0), [false, false]);
+    cluster.cut.clear();
+    cluster.run(4 * SECOND);
+    assert_eq!(entered(&cluster, 0), [false, false, true], "it came back after all");
 }
 
 /// [D13]

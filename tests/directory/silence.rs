@@ -22,7 +22,7 @@ fn a_node_that_falls_silent_is_gone_after_the_lease_and_its_users_with_it() {
 
 /// [D8]
 #[test]
-fn a_node_that_does_not_hear_us_is_known_not_to() {
+fn a_node_that_does_not_hear_this_one_is_shown_as_such() {
     let mut cluster = Cluster::new(2);
     assert!(cluster.node(0).nodes().all(|node| node.hears_us && node.in_step));
     cluster.cut.insert((0, 1));
@@ -59,7 +59,7 @@ fn a_node_that_is_cut_off_sends_its_clients_away_if_so_configured() {
 
 /// [D9] A split between brokers: each half hears itself.
 #[test]
-fn a_split_between_the_others_cuts_nobody_off() {
+fn a_split_between_brokers_cuts_no_node_off() {
     let mut cluster = Cluster::new(2);
     cluster.cut.extend([(0, 1), (1, 0)]);
     cluster.run(30 * SECOND);
@@ -115,7 +115,7 @@ fn after_an_interruption_a_hello_goes_out_at_once() {
     assert_eq!(cluster.opinion("ann"), Some("n0".into()));
 }
 
-/// [D8] Its claims go with several timers, and it may be back before the last.
+/// [D8] Its claims go with several timers; it is back before the last of them.
 #[test]
 fn claims_of_a_node_that_is_back_before_they_are_gone_stay() {
     let mut cluster = Cluster::new(1);

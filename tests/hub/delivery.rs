@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::cmp::Ordering;
 
-use heartline::hub::{self, Action, Config, Hub, Outcome, Settings};
+use heartline::hub::{self, Action, Config, Hub, Outcome, Settings, Undelivered};
 use heartline::retry::{RetryPolicy, Verdict};
 use heartline::{ConnId, Loss, Timestamp};
 
@@ -49,6 +49,21 @@ fn messages_between_two_users_stay_in_order() {
         _ => None,
     };
     assert_eq!(world.log.iter().filter_map(|(_, act)| from_ann(act)).collect::<String>(), "1234");
+}
+
+/// [U6]
+#[test]
+fn a_message_without_a_sender_here_ends_by_the_same_rules() {
+    let (mut world, [ann]) = World::with(plain(), ["ann"]);
+    let deliver = |world: &mut World, to, bytes, volatile| world.hub.deliver(world.now, &to, bytes, volatile);
+    assert_eq!(deliver(&mut world, "eve", 1, false), Err(Undelivered::Offline));
+    assert_eq!(deliver(&mut world, "ann", 101, false), Err(Undelivered::Full));
+    assert_eq!(deliver(&mut world, "ann", 100, false), Ok(ann));
+    world.queued(ann, 11);
+    assert_eq!(deliver(&mut world, "ann", 1, true), Err(Undelivered::Dropped));
+    assert_eq!(deliver(&mut world, "ann", 89, false), Ok(ann));
+    let stats = world.hub.stats();
+    assert_eq!((stats.offline, stats.full, stats.dropped, stats.routed), (1, 1, 1, 2));
 }
 
 /// [U6]

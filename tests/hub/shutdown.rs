@@ -60,6 +60,16 @@ fn without_a_spread_everybody_may_come_back_at_once() {
 
 /// [U12]
 #[test]
+fn where_others_serve_nobody_waits_for_the_end_of_the_pace() {
+    let (mut world, [ann, bob]) = World::with(Settings { others_serve: true, ..plain() }, ["ann", "bob"]);
+    assert_eq!(returns(&world.shut_down_slowly(seconds(60), seconds(10), Duration::ZERO)), [(ann, Duration::ZERO)]);
+    let later: Vec<_> =
+        world.run(seconds(5)).into_iter().map(|(_, act)| act).filter(|act| *act != Offline("bob")).collect();
+    assert_eq!(returns(&later), [(bob, Duration::ZERO)]);
+}
+
+/// [U12]
+#[test]
 fn the_last_end_is_reported_once() {
     let (mut world, [ann, bob]) = World::with(plain(), ["ann", "bob"]);
     world.shut_down(seconds(10), seconds(30));

@@ -37,16 +37,26 @@ pub fn python(package: &str, arguments: impl Fn(&Place) -> Vec<OsString> + Send 
 
 /// nginx in front of the server on this port of loopback, with a limit on idle connections.
 pub fn nginx(backend: u16, idle: Duration) -> Option<Start> {
-    debian("/usr/sbin/nginx", &["-e", "stderr", "-c"], proxy(include_str!("programs/nginx.conf"), backend, idle))
+    nginx_before(&[backend], idle)
 }
 
-/// The same with haproxy.
+/// The same in front of several servers. By default nginx takes a server that has refused a connection for dead until a request to it has ended
+/// well, and lets one in a second through: with WebSocket connections, which do not end, clients would come back one by one.
+pub fn nginx_before(backends: &[u16], idle: Duration) -> Option<Start> {
+    let backend = |port: &u16| format!("server 127.0.0.1:{port} max_fails=0;");
+    let backends: String = backends.iter().map(backend).collect();
+    let config = include_str!("programs/nginx.conf").replace("@BACKENDS@", &backends);
+    debian("/usr/sbin/nginx", &["-e", "stderr", "-c"], config.replace("@IDLE@", &seconds(idle)))
+}
+
+/// haproxy in front of one server.
 pub fn haproxy(backend: u16, idle: Duration) -> Option<Start> {
-    debian("/usr/sbin/haproxy", &["-db", "-f"], proxy(include_str!("programs/haproxy.cfg"), backend, idle))
+    let config = include_str!("programs/haproxy.cfg").replace("@BACKEND@", &backend.to_string());
+    debian("/usr/sbin/haproxy", &["-db", "-f"], config.replace("@IDLE@", &seconds(idle)))
 }
 
-fn proxy(config: &str, backend: u16, idle: Duration) -> String {
-    config.replace("@BACKEND@", &backend.to_string()).replace("@IDLE@", &format!("{}s", idle.as_secs()))
+fn seconds(time: Duration) -> String {
+    format!("{}s", time.as_secs())
 }
 
 /// A program of Debian's, which is given a file with this configuration behind these arguments. In it `@PORT@` and

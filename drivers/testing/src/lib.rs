@@ -5,13 +5,18 @@ mod authority;
 pub mod cases;
 pub mod conformance;
 #[cfg(unix)]
+pub mod host;
+#[cfg(unix)]
 pub mod install;
+#[cfg(unix)]
+pub mod nats;
 #[cfg(unix)]
 pub mod process;
 pub mod real;
 pub mod server;
 #[cfg(unix)]
 pub mod stopped;
+pub mod tally;
 pub mod telemetry;
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! A server as a process that can be killed, stopped and started again.
 
 use std::fs::{File, OpenOptions};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -40,9 +40,9 @@ impl Place {
     }
 }
 
-/// Below the ports that the system gives to clients: one of those could be dialling this very port while its server is
-/// down, and meet itself.
-fn free_port() -> u16 {
+/// A port of loopback, below those that the system gives to clients: one of those could be dialling this very port while its
+/// server is down, and meet itself.
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u32::from(std::process::id() as u16) * 16;
     let candidate = || 20_000 + ((first + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % 12_000) as u16;
@@ -86,11 +86,21 @@ impl Server {
 
     /// Waits until it accepts connections.
     pub fn listens(&self) {
+        self.listens_on(Ipv4Addr::LOCALHOST);
+    }
+
+    /// The same of one that does not run on loopback.
+    pub fn listens_on(&self, address: Ipv4Addr) {
         let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.place.port)).is_err() {
+        while TcpStream::connect((address, self.place.port)).is_err() {
             assert!(began.elapsed() < PATIENCE, "it does not listen");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("running").id()
     }
 
     /// Its address, with this path.

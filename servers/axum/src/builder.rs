@@ -99,43 +99,43 @@ impl<C: Codec> Builder<C> {
     /// The request counts as a connection already. The hook has [`login_timeout`](Settings::login_timeout) for it, and is
     /// dropped when the client hangs up. Without a result by then the request is answered with 503; a panic with 500; the
     /// login of a user who is connected, where [`SecondLogin::Refuse`](hub::SecondLogin::Refuse) is set, with 409.
-    pub fn authenticate<F>(mut self, hook_: impl Fn(Handshake) -> F + Send + Sync + 'static) -> Self
+    pub fn authenticate<F>(mut self, handler: impl Fn(Handshake) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Access<C::User>, Deny>> + Send + 'static,
     {
-        self.hooks.authenticate = Some(hook(hook_));
+        self.hooks.authenticate = Some(hook(handler));
         self
     }
 
     /// Whose credentials these are, when a message brings them: to log in, or to renew the login. It runs as
     /// [`on_message`](Self::on_message) does, within [`handler_timeout`](Self::handler_timeout). Without this hook
     /// credentials are an unknown event.
-    pub fn on_login<F>(mut self, hook: impl Fn(Cx<C>, C::Login) -> F + Send + Sync + 'static) -> Self
+    pub fn on_login<F>(mut self, handler: impl Fn(Cx<C>, C::Login) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<User<C::User>, Deny>> + Send + 'static,
     {
-        self.hooks.login = Some(hook2(hook));
+        self.hooks.login = Some(hook2(handler));
         self
     }
 
     /// A connection is open: before its first message, and after its login if its request has authenticated it. It runs as
     /// [`on_message`](Self::on_message) does, errors, panics and [`handler_timeout`](Self::handler_timeout) included.
-    pub fn on_open<F>(mut self, hook_: impl Fn(Cx<C>) -> F + Send + Sync + 'static) -> Self
+    pub fn on_open<F>(mut self, handler: impl Fn(Cx<C>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
-        self.hooks.open = Some(hook(hook_));
+        self.hooks.open = Some(hook(handler));
         self
     }
 
     /// Somebody has logged in on a connection, by request or by message: once for each connection, as it cannot change its user,
     /// and not for renewals. [`Cx::user`] says who it is, and [`Cx::join`] works. It comes behind [`on_open`](Self::on_open) or
     /// [`on_login`](Self::on_login) and before the next message, and runs as [`on_message`](Self::on_message) does.
-    pub fn on_user<F>(mut self, hook_: impl Fn(Cx<C>) -> F + Send + Sync + 'static) -> Self
+    pub fn on_user<F>(mut self, handler: impl Fn(Cx<C>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
-        self.hooks.user = Some(hook(hook_));
+        self.hooks.user = Some(hook(handler));
         self
     }
 
@@ -146,27 +146,27 @@ impl<C: Codec> Builder<C> {
     ///
     /// An error ends the message and not the connection: it is counted, and handed to [`on_error`](Self::on_error). A panic
     /// closes the connection with 1011.
-    pub fn on_message<F>(mut self, hook: impl Fn(Cx<C>, C::In) -> F + Send + Sync + 'static) -> Self
+    pub fn on_message<F>(mut self, handler: impl Fn(Cx<C>, C::In) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
-        self.hooks.message = Some(hook2(hook));
+        self.hooks.message = Some(hook2(handler));
         self
     }
 
     /// A connection that was open has ended. Its user is offline, or has another connection. The hook has
     /// [`close_timeout`](Settings::close_timeout) for it.
-    pub fn on_close<F>(mut self, hook: impl Fn(Cx<C>, Closed) -> F + Send + Sync + 'static) -> Self
+    pub fn on_close<F>(mut self, handler: impl Fn(Cx<C>, Closed) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.hooks.close = Some(hook2(hook));
+        self.hooks.close = Some(hook2(handler));
         self
     }
 
     /// A handler returned an error.
-    pub fn on_error(mut self, hook: impl Fn(&Cx<C>, BoxError) + Send + Sync + 'static) -> Self {
-        self.hooks.error = Some(Arc::new(hook));
+    pub fn on_error(mut self, handler: impl Fn(&Cx<C>, BoxError) + Send + Sync + 'static) -> Self {
+        self.hooks.error = Some(Arc::new(handler));
         self
     }
 
@@ -205,20 +205,21 @@ impl<C: Codec> Builder<C> {
         self
     }
 
-    /// Makes the server a node among several, which its users take for one: see [`cluster`](crate::cluster). By default it is alone.
+    /// Makes the server one node of several, which are one to their users: see [`cluster`](crate::cluster). By default it is alone.
     ///
-    /// The node's name is another one in each process that runs at the same time. Keep a clone of the broker to look at it. All nodes are to have the same
-    /// [`hello`](directory::Settings::hello) and [`lease`](directory::Settings::lease), 1 s and 4 s by default.
+    /// `node` is a different name in each process that runs at the same time. `broker` is this node's connection; give an `Arc` of it to keep a
+    /// clone. All nodes need the same [`hello`](directory::Settings::hello) and [`lease`](directory::Settings::lease), 1 s and 4 s by default.
     ///
-    /// Messages are up to [`max_outbound_message`](FrameLimits::max_outbound_message) long, which may be at most
-    /// [`max_payload`](directory::Settings::max_payload) less 1 KiB. A handler that relays may wait for
-    /// [`relay_timeout`](directory::Settings::relay_timeout), which has to be shorter than [`handler_timeout`](Self::handler_timeout). The hub's `superseded_code` and `offline_grace` are for this node alone, the
-    /// directory's for the others. [`SecondLogin::Refuse`] is [refused](BuildError::RefuseInCluster).
-    pub fn cluster(mut self, node: Node, broker: Arc<impl Broker + 'static>, settings: directory::Settings) -> Self
+    /// [`max_outbound_message`](FrameLimits::max_outbound_message) may be at most [`max_payload`](directory::Settings::max_payload) less 1 KiB. A
+    /// handler that relays may wait for [`relay_timeout`](directory::Settings::relay_timeout), which has to be shorter than
+    /// [`handler_timeout`](Self::handler_timeout). The hub's `superseded_code` is for a second login on the same node, the directory's for one on
+    /// another node. The hub's `offline_grace` has no effect in a cluster, where presence is the directory's.
+    /// [`SecondLogin::Refuse`] is [an error](BuildError::RefuseInCluster).
+    pub fn cluster(mut self, node: Node, broker: impl Broker + 'static, settings: directory::Settings) -> Self
     where
         C::User: ClusterUser,
     {
-        self.cluster = Some((node, settings, Link { broker, names: Names::new() }));
+        self.cluster = Some((node, settings, Link { broker: Arc::new(broker), names: Names::new() }));
         self
     }
 
@@ -243,6 +244,7 @@ impl<C: Codec> Builder<C> {
         }
         // Checked before the hub is asked.
         settings.admission = Admission { origins: hub::Origins::Any, without_origin: true, ..settings.admission };
+        settings.others_serve |= self.cluster.is_some();
         let config = Config::new(settings)?;
         let limits = Limits::from(self.limits);
         let socket = limits.config()?;
@@ -288,6 +290,11 @@ fn plan<U>(
         return Err(BuildError::RefuseInCluster);
     }
     limits.check_payload(config.max_payload)?;
+    if let Some(most) = link.broker.max_payload().filter(|most| *most < config.max_payload as usize) {
+        let allowed = Allowed::Text(format!("what the broker takes, up to {most}"));
+        let value = config.max_payload.into();
+        return Err(BuildError::Cluster(ConfigError { field: "max_payload", value, allowed }));
+    }
     if config.relay_timeout >= handler_timeout {
         let allowed = Allowed::Text(format!("less than the handler_timeout, {handler_timeout:?}"));
         let value = config.relay_timeout.into();

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use heartline::CloseCode;
+use heartline::directory::Departure;
 use heartline_tungstenite::ended::{Close, Ended};
 
 /// How a connection ended, for [`on_close`](crate::Builder::on_close).
@@ -47,10 +48,11 @@ impl Closed {
         }
     }
 
-    /// Whether the client meant to leave. A page that is reloaded or left closes with 1001, and a library that is going to connect again
+    /// What the client meant. A page that is reloaded or left closes with 1001, and a library that is going to connect again
     /// without a code or with 1001.
-    pub(crate) fn is_log_out(&self) -> bool {
-        self.by == ClosedBy::Client && self.code == CloseCode::NORMAL.get()
+    pub(crate) fn departure(&self) -> Departure {
+        let logged_out = self.by == ClosedBy::Client && self.code == CloseCode::NORMAL.get();
+        if logged_out { Departure::LoggedOut } else { Departure::Lost }
     }
 
     pub(crate) fn broken(reason: String) -> Self {

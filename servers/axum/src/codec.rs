@@ -97,7 +97,8 @@ pub enum Notice<'a, U> {
     PresenceState {
         /// The number of this state. The next [`PresenceDiff`](Self::PresenceDiff) has the next one.
         number: u64,
-        /// The first users in order, as many as [`Builder::presence`](crate::Builder::presence) says.
+        /// The first users in order, as many as [`Builder::presence`](crate::Builder::presence) says. Who has lost the connection is among
+        /// them until the `offline_grace` is over.
         users: &'a [U],
         /// How many there are.
         count: usize,
@@ -110,7 +111,7 @@ pub enum Notice<'a, U> {
         came: &'a [U],
         /// Who was online, and is not.
         went: &'a [U],
-        /// How many there are.
+        /// How many there are in the state that this leads to.
         count: usize,
     },
 }

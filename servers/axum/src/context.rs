@@ -63,8 +63,8 @@ impl<C: Codec> Cx<C> {
     /// Queues a message for a user's connection. `Ok` says that it is queued, not that it has arrived.
     ///
     /// It only yields to the runtime, before it queues, so that a loop of relays lets other tasks run: it is cancel safe. Where there
-    /// are [several nodes](crate::cluster) it also waits for the user's node to say what became of the message; dropped then, it does not take
-    /// the message back.
+    /// are [several nodes](crate::cluster) it also waits for the user's node to report the outcome; dropped meanwhile, it does not take the
+    /// message back.
     ///
     /// # Errors
     /// Why it was not handed over.

@@ -11,8 +11,9 @@ pub enum SendError {
     /// The user is not online: it was certainly delivered to nobody.
     #[error("the user is not online")]
     Offline,
-    /// The user is on another node, which did not say in time what became of it: within
-    /// [`relay_timeout`](heartline::directory::Settings::relay_timeout). It may have arrived, and may still, once; if it is sent again, twice.
+    /// The user is on another node, which did not report the outcome within
+    /// [`relay_timeout`](heartline::directory::Settings::relay_timeout). The message may have arrived, and may still arrive, once; if it is sent
+    /// again, the recipient may get it twice.
     #[error("it is not known whether the message was delivered")]
     Unknown,
     /// It is volatile, and the recipient is slow.

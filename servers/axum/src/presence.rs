@@ -83,7 +83,7 @@ impl<U: Ord + Clone> Presence<U> {
     }
 
     /// Ends the window. Its newcomers are watchers from now on.
-    pub(crate) fn end<'a>(&mut self, now: Timestamp, online: impl ExactSizeIterator<Item = &'a U>) -> Option<Window<U>>
+    pub(crate) fn end<'a>(&mut self, now: Timestamp, present: impl ExactSizeIterator<Item = &'a U>) -> Option<Window<U>>
     where
         U: 'a,
     {
@@ -93,10 +93,10 @@ impl<U: Ord + Clone> Presence<U> {
         self.number += u64::from(!changes.is_empty());
         let (came, went): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(_, online)| *online);
         let [came, went] = [came, went].map(|users| users.into_iter().map(|(user, _)| user).collect());
-        let count = online.len();
+        let count = present.len();
         let watchers = self.watchers.iter().copied().collect();
         let newcomers: Vec<_> = std::mem::take(&mut self.newcomers).into_iter().collect();
-        let users = if newcomers.is_empty() { Vec::new() } else { online.take(self.cap).cloned().collect() };
+        let users = if newcomers.is_empty() { Vec::new() } else { present.take(self.cap).cloned().collect() };
         self.watchers.extend(&newcomers);
         Some(Window { number: self.number, came, went, users, count, watchers, newcomers })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::routing::{MethodRouter, get};
+use heartline::directory::Node;
 use heartline::hub::{self, Input, Room, Settings};
 use heartline::{CloseCode, ConnId};
 
@@ -42,7 +43,7 @@ pub struct Shutdown {
     pub within: Duration,
     /// The time over which connections are closed, one after the other.
     pub pace: Duration,
-    /// The time after `pace` over which the clients' returns are spread.
+    /// The time over which the clients' returns are spread: after `pace`, or in a [cluster](crate::cluster) after each one's close, as other nodes serve.
     pub spread: Duration,
 }
 
@@ -76,7 +77,7 @@ pub struct ServerStats {
     pub errors: u64,
     /// Handlers that had not returned by [`handler_timeout`](Builder::handler_timeout); each has cost its connection.
     pub timeouts: u64,
-    /// The node among [others](crate::cluster), if it is one.
+    /// Those of the node, if the server is one of a [cluster](crate::cluster).
     pub cluster: Option<ClusterStats>,
 }
 
@@ -121,8 +122,8 @@ impl<C: Codec> Server<C> {
         self.sent(to, message, true)
     }
 
-    /// The same for a user on any [node](crate::cluster). It waits for the user's node to say what became of the message; dropped then, it does
-    /// not take the message back.
+    /// Queues a message from the server itself for a user on any [node](crate::cluster). It waits for that node to report the outcome. Dropped
+    /// meanwhile, it does not take the message back.
     ///
     /// # Errors
     /// As [`send`](Self::send), and [`Unknown`](SendError::Unknown).
@@ -217,8 +218,8 @@ impl<C: Codec> Server<C> {
         })
     }
 
-    /// Who is in a room, on all [nodes](crate::cluster), and how many they are. Each node tells up to 1,000 users. It waits for all answers, for up to
-    /// [`relay_timeout`](heartline::directory::Settings::relay_timeout).
+    /// Who is in a room, on all [nodes](crate::cluster): at most `most` users, up to 1,000 of each other node, and how many there are. It waits for
+    /// the answers of all nodes, for up to [`relay_timeout`](heartline::directory::Settings::relay_timeout).
     pub async fn room_members(&self, room: impl Into<Room>, most: usize) -> RoomMembers<C::User> {
         let room = room.into();
         let (here, others) = self.0.step(|core, _| {
@@ -238,9 +239,10 @@ impl<C: Codec> Server<C> {
         members
     }
 
-    /// Waits until a room that a connection of this node has joined is joined among the [nodes](crate::cluster), so that
-    /// what is said in it elsewhere from now on is heard here. False if this could not be seen within
-    /// [`relay_timeout`](heartline::directory::Settings::relay_timeout), so that messages may be missed, or if nobody is in the room here.
+    /// Waits until this [node](crate::cluster) has entered a room that one of its connections has joined. True if it is confirmed that broadcasts
+    /// of other nodes to the room arrive here from now on. False if that was not seen within
+    /// [`relay_timeout`](heartline::directory::Settings::relay_timeout), so that broadcasts may be missed: ask again later. False too if nobody is
+    /// in the room here.
     pub async fn room_entered(&self, room: impl Into<Room>) -> bool {
         let room = room.into();
         let entered = self.0.step(|core, _| match &mut core.cluster {
@@ -269,7 +271,15 @@ impl<C: Codec> Server<C> {
         self.0.look(|core| core.hub.conn_of(user))
     }
 
-    /// The first users online, in order, and how many there are: on all [nodes](crate::cluster), then in the order of their names' bytes.
+    /// The [node](crate::cluster) that a user is connected to by the latest login, as far as this one knows. `None` if the user is on no node, and on
+    /// a server that is alone.
+    pub fn node_of(&self, user: &C::User) -> Option<Node> {
+        let name = self.0.name_of(user);
+        self.0.look(|core| core.cluster.as_ref()?.node_of(&name?).cloned())
+    }
+
+    /// The first users who are connected now, in order, and how many there are. In a [cluster](crate::cluster) these are the users of all nodes, in the
+    /// order of their names' bytes.
     pub fn online(&self, most: usize) -> (Vec<C::User>, usize) {
         let online = self.0.look(|core| {
             if let Some(cluster) = &core.cluster {

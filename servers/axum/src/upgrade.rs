@@ -6,6 +6,7 @@ use std::task::Poll;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use heartline::ConnId;
+use heartline::directory::Departure;
 use heartline::hub::{self, LoginRefusal, SecondLogin};
 use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::request::Parts;
@@ -56,7 +57,7 @@ impl<C: Codec> Drop for Seat<C> {
     fn drop(&mut self) {
         let conn = self.conn();
         self.server().shared().step(|core, now| {
-            core.closed(now, conn, false);
+            core.closed(now, conn, Departure::Lost);
             core.seats -= 1;
         });
     }

@@ -1,4 +1,4 @@
-//! A connection to be made.
+//! The settings of a connection, and why it cannot be made.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::link::Link;
 use crate::nats::Nats;
 use crate::subjects::Subjects;
 
-/// A connection to be made: see [`Nats::builder`].
+/// The settings of a connection that is to be made: see [`Nats::builder`].
 #[must_use = "nothing is connected until `connect`"]
 #[derive(Debug)]
 pub struct Builder {
@@ -38,7 +38,7 @@ pub enum ConnectError {
     /// [`Builder::prefix`] cannot begin a subject.
     #[error("a prefix of subjects has 1 to 128 letters (a to z, A to Z), digits, -, _, and single dots between them")]
     Prefix,
-    /// What was given as a server's URL, by its place in the list, from 0.
+    /// The URL of the server with this index in the list is not one.
     #[error(
         "server {0} is not a URL such as nats://host:4222 or tls://host:4222, without user and password: those are options"
     )]
@@ -46,25 +46,25 @@ pub enum ConnectError {
     /// No server was given.
     #[error("no server was given")]
     NoServer,
-    /// The broker did not accept the credentials, or they could not be used.
+    /// The broker did not accept the credentials, or async-nats could not use them.
     #[error("the broker did not accept the credentials")]
     Credentials(#[source] async_nats::ConnectError),
-    /// No TLS connection: certificates that cannot be read, are not trusted or were asked for; or the broker speaks no TLS.
+    /// No TLS connection: a certificate cannot be read or is not trusted, the broker asks for one and there is none, or it speaks no TLS.
     #[error("no TLS connection to the broker")]
     Tls(#[source] async_nats::ConnectError),
-    /// No server answered in time, or at all.
+    /// No server answered within [`Builder::connect_timeout`], or at all.
     #[error("no broker was reached")]
     Unreachable(#[source] async_nats::ConnectError),
     /// The broker takes shorter messages than [`Builder::max_payload`].
     #[error("the broker takes up to {broker} bytes in a message (its max_payload), and {needed} are needed")]
     MaxPayload {
-        /// What the broker takes, in bytes.
+        /// How many bytes the broker takes.
         broker: usize,
-        /// What was asked for.
+        /// How many bytes are needed: [`Builder::max_payload`].
         needed: u32,
     },
-    /// What was published did not come back. The broker's answer, if it gave one, is in the text: usually it does not permit the subjects.
-    /// Also if the option `no_echo` is set.
+    /// What was published did not come back within [`Builder::connect_timeout`]. Usually the broker does not permit the subjects; its answer, if
+    /// it gave one, is in the text. Also if the option `no_echo` is set.
     #[error("what is published does not come back from the broker{}", answer(.0))]
     NoEcho(Option<String>),
 }
@@ -88,7 +88,7 @@ impl Builder {
         }
     }
 
-    /// Credentials, TLS and whatever else async-nats offers: see [the table](crate#options) of what is replaced.
+    /// Credentials, TLS and whatever else async-nats offers. Default none. [Options](crate#options) says which of them are replaced.
     ///
     /// ```no_run
     /// use heartline_nats::async_nats::ConnectOptions;
@@ -108,37 +108,37 @@ impl Builder {
         self
     }
 
-    /// What subjects begin with, the same on all nodes: 1 to 128 letters, digits, `-` and `_`, with dots between them. Default `heartline`. Several
-    /// applications on one broker need one each.
+    /// What subjects begin with, the same on all nodes: 1 to 128 letters (a to z, A to Z), digits, `-` and `_`, with single dots between them.
+    /// Default `heartline`. Several applications on one broker need a prefix each.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// How long a packet may be, in bytes: the directory's [`max_payload`](heartline::directory::Settings::max_payload), with the
-    /// same range. Default 1 MiB, as there and in NATS.
+    /// How many bytes a packet may have: the directory's [`max_payload`](heartline::directory::Settings::max_payload), with the
+    /// same range, 65 KiB to 64 MiB. Default 1 MiB, as there and in NATS.
     pub fn max_payload(mut self, bytes: u32) -> Self {
         self.max_payload = bytes;
         self
     }
 
-    /// How many bytes may wait to be sent, with 256 for each packet besides its payload: `max_payload` and 256 to 4 GiB. Default 16 MiB, as
-    /// much as a directory's relays may have. What is published beyond it is lost.
+    /// How many bytes may wait to be sent, 256 for each packet besides its payload included: from `max_payload` + 256 to 4 GiB. Default 16 MiB,
+    /// as many as the relays of a directory may have. What is published beyond it is lost.
     pub fn outgoing(mut self, bytes: usize) -> Self {
         self.outgoing = bytes;
         self
     }
 
-    /// How many bytes may wait to be [taken](heartline::directory::Broker::poll_input), counted in the same way: `max_payload` and 256 to 4 GiB.
-    /// Default 64 MiB: what 16 nodes answer in a second, at the default of
+    /// How many bytes may wait to be [taken](heartline::directory::Broker::poll_input), counted in the same way: from `max_payload` + 256 to
+    /// 4 GiB. Default 64 MiB: what 16 nodes answer in a second, at the default of
     /// [`answer_rate`](heartline::directory::Settings::answer_rate). What arrives beyond it is lost.
     pub fn incoming(mut self, bytes: usize) -> Self {
         self.incoming = bytes;
         self
     }
 
-    /// How often a silent broker is asked for a sign of life: 10 ms to a minute. Default 1 s, so that a dead one is known before a lease of 4 s is
-    /// over: after three intervals without one the connection is given up.
+    /// How often a silent broker is pinged: 10 ms to a minute. After three intervals without a sign of life the connection is given up. Default
+    /// 1 s, so that a dead broker is known before a lease of 4 s is over.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.ping_interval = interval;
         self
@@ -150,12 +150,15 @@ impl Builder {
         self
     }
 
-    /// Connects, and sees that what is published comes back. To be called within a tokio runtime, on which the connection lives.
+    /// Connects, and waits until a message that is published comes back. To be called within a tokio runtime, on which the connection lives.
     ///
-    /// Each server is tried once, in a random order. Once connected, the connection is made anew for as long as it takes.
+    /// Each server is tried once, in a random order. A connection that was made is made anew whenever it is lost, without a limit on attempts.
     ///
     /// # Errors
-    /// A setting outside of its range; no server that takes this client as it is. What was wrong is in the source of the error.
+    /// A setting is outside of its range, or no server takes this client with these options. The source of the error has the details.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<Nats, ConnectError> {
         let servers = self.check()?;
         let link = Arc::new(Link::new(self.incoming, self.outgoing));
@@ -174,7 +177,7 @@ impl Builder {
             })
             .connect(servers)
             .await
-            .map_err(sorted)?;
+            .map_err(classified)?;
         let broker = client.max_payload();
         if broker < self.max_payload as usize {
             return Err(ConnectError::MaxPayload { broker, needed: self.max_payload });
@@ -214,8 +217,8 @@ fn jitter() -> Duration {
     Duration::from_millis(RandomState::new().hash_one(()) % 251)
 }
 
-/// An error in our words.
-fn sorted(error: async_nats::ConnectError) -> ConnectError {
+/// The kind of an error of async-nats.
+fn classified(error: async_nats::ConnectError) -> ConnectError {
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => ConnectError::Credentials(error),
         ConnectErrorKind::Tls => ConnectError::Tls(error),
@@ -224,7 +227,7 @@ fn sorted(error: async_nats::ConnectError) -> ConnectError {
     }
 }
 
-/// A handshake's error comes as one of IO.
+/// The error of a TLS handshake comes as an IO error.
 fn is_of_tls(error: &async_nats::ConnectError) -> bool {
     let source = std::error::Error::source(error);
     let inner = source.and_then(|source| source.downcast_ref::<std::io::Error>()).and_then(std::io::Error::get_ref);

@@ -1,4 +1,4 @@
-//! What has arrived and was not taken yet.
+//! The queue of packets that have arrived and were not taken yet.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ pub(crate) struct Inbox {
 struct State {
     packets: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// To be told before all packets.
+    /// Whether an interruption is to be reported, before all packets.
     interrupted: bool,
     waker: Option<Waker>,
 }
@@ -29,7 +29,7 @@ impl Inbox {
         Self { limit, state: Mutex::default() }
     }
 
-    /// For how many there was room, and for how many not.
+    /// Queues packets. For how many there was room, and for how many not.
     pub(crate) fn extend<'a>(&self, payloads: impl Iterator<Item = &'a [u8]>) -> (u64, u64) {
         let (mut taken, mut untaken) = (0, 0);
         let mut state = self.lock();
@@ -62,7 +62,7 @@ impl Inbox {
         if let Some(payload) = state.packets.pop_front() {
             state.bytes -= payload.len() + OVERHEAD;
             if state.packets.is_empty() {
-                state.packets.shrink_to(LEAST);
+                state.packets.shrink_to(KEPT_CAPACITY);
             }
             return Poll::Ready(Input::Received { payload });
         }
@@ -78,8 +78,8 @@ impl Inbox {
     }
 }
 
-/// So many places the queue keeps when it is empty.
-const LEAST: usize = 1024;
+/// How many places the queue keeps when it is empty.
+const KEPT_CAPACITY: usize = 1024;
 
 fn wake(mut state: MutexGuard<'_, State>) {
     let waker = state.waker.take();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interruption_is_told_once_and_before_what_waits() {
+    fn interruptions_are_reported_once_and_before_the_packets_that_wait() {
         let inbox = Inbox::new(1024);
         assert_eq!(inbox.extend([&b"waits"[..]].into_iter()), (1, 0));
         inbox.interrupt();

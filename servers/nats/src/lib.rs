@@ -1,10 +1,12 @@
-//! Carries [`heartline::directory`] over [NATS](https://nats.io), so that several servers know who is where. **The broker is trusted, and so is
-//! everybody who may publish there**: a packet is taken for what it says. Whoever can publish under the [prefix](Builder::prefix) can close the
-//! connections of all users, and whoever can subscribe reads their messages. So give the nodes an account of their own, and TLS wherever the
-//! network is not theirs alone.
+//! Carries the packets of [`heartline::directory`] over [NATS](https://nats.io), so that several servers know which user is on which of them.
 //!
-//! [`Nats`] is a node's connection. It is a [`Broker`](heartline::directory::Broker), which carries out what a directory publishes without ever waiting, and
-//! has what arrived. heartline-axum's `Builder::cluster` takes it; [`run()`] is the loop around a directory and a broker for a server of another kind.
+//! **The broker is trusted, and so is everybody who may publish there**: whatever a packet says is taken as true. Whoever can publish under the
+//! [prefix](Builder::prefix) can close the connections of all users, and whoever can subscribe reads their messages. So give the nodes an account
+//! of their own, and use TLS wherever the network is not theirs alone.
+//!
+//! [`Nats`] is a node's connection. It implements [`Broker`](heartline::directory::Broker): it publishes packets without ever waiting, and queues
+//! those that arrive. heartline-axum's `Builder::cluster` takes it. For a server that is not built on heartline-axum, [`run()`] is the loop around a
+//! directory and its broker.
 //!
 //! ```no_run
 //! use heartline::directory::{Broker, Config, Destination, Input, Node, Settings};
@@ -27,22 +29,23 @@
 //!
 //! # Subjects
 //!
-//! `<prefix>.all`, `<prefix>.node.<name of the node>`, and `<prefix>.room.<hash of the room's name>`, 32 hexadecimal digits. Names of users and rooms are in no
-//! subject. A node has to be permitted to publish to all of them, and to subscribe to the first, to its own and to rooms. Where it is not,
-//! [`connect`](Builder::connect) fails with [`NoEcho`](ConnectError::NoEcho) for the first two, and a room is entered
-//! [unconfirmed](heartline::directory::Action::Entered). Empty messages are no packets; a node that connects sends them to see that they come back.
+//! `<prefix>.all`, `<prefix>.node.<name of the node>`, and `<prefix>.room.<hash of the room's name>`, the hash in 32 hexadecimal digits. No subject
+//! has the name of a user or a room. A node needs permission to publish to all of them, and to subscribe to the first, to its own node's and to
+//! rooms. Without it, [`connect`](Builder::connect) fails with [`NoEcho`](ConnectError::NoEcho) for the first two, and a room is entered
+//! [unconfirmed](heartline::directory::Action::Entered). A node that connects publishes an empty message to itself and waits for it to come
+//! back; otherwise empty messages are ignored.
 //!
-//! # What is lost, and how it is told
+//! # What is lost, and how that is reported
 //!
-//! - A successful [`publish`](heartline::directory::Broker::publish) means nothing: with the connection goes what was on its way.
-//! - Without a connection, and beyond [`outgoing`](Builder::outgoing), what is published is dropped. Beyond [`incoming`](Builder::incoming) what arrives is
-//!   dropped.
+//! - A successful [`publish`](heartline::directory::Broker::publish) promises nothing: what was on its way is lost with the connection.
+//! - Without a connection, and beyond [`outgoing`](Builder::outgoing), what is published is dropped. Beyond [`incoming`](Builder::incoming), what
+//!   arrives is dropped.
 //! - After each of these, after each reconnect, and when async-nats reports a slow consumer,
-//!   [`Interrupted`](heartline::directory::Input::Interrupted) comes before whatever waits, once, when publishing is possible again; the next
-//!   one no sooner than 250 ms later.
-//! - What async-nats had taken and not yet written when it found a broker dead, it sends to the next one, up to `outgoing` bytes, however late that is. A
-//!   directory tells its hellos apart; a message relayed in this way may arrive after its sender was told that its outcome is unknown.
-//! - Order holds for each sender and destination, and not between two destinations of one sender: async-nats hands out each subscription by itself.
+//!   [`Interrupted`](heartline::directory::Input::Interrupted) is reported: once publishing is possible again, once for all losses since the last
+//!   one, before the packets that wait, and no sooner than 250 ms after the last one.
+//! - What async-nats had taken and not yet written when it found a broker dead, it sends to the next one, up to `outgoing` bytes, however late that
+//!   is. A directory recognises its old hellos. A message may arrive in this way after its sender was told that its outcome is unknown.
+//! - Order holds for each sender and destination, not between two destinations of one sender: async-nats hands out each subscription by itself.
 //!
 //! # Options
 //!
@@ -51,23 +54,23 @@
 //! | [`prefix`](Builder::prefix) | `heartline` | 1 to 128 letters, digits, `-`, `_`, dots between | a choice |
 //! | [`max_payload`](Builder::max_payload) | 1 MiB | 65 KiB to 64 MiB, no more than the broker's | NATS, and the directory's settings |
 //! | [`outgoing`](Builder::outgoing) | 16 MiB | `max_payload` and 256 B to 4 GiB | `relay_bytes` of the directory |
-//! | [`incoming`](Builder::incoming) | 64 MiB | `max_payload` and 256 B to 4 GiB | `answer_rate` of the directory, of 16 nodes for a second |
-//! | [`ping_interval`](Builder::ping_interval) | 1 s | 10 ms to 1 min | dead after three of them without a sign of life, which is less than a `lease` |
-//! | [`connect_timeout`](Builder::connect_timeout) | 1 s | 10 ms to 1 min | a `hello` |
+//! | [`incoming`](Builder::incoming) | 64 MiB | `max_payload` and 256 B to 4 GiB | what 16 nodes answer in a second, at the directory's `answer_rate` |
+//! | [`ping_interval`](Builder::ping_interval) | 1 s | 10 ms to 1 min | a broker is dead after three intervals without a sign of life, which is less than a `lease` |
+//! | [`connect_timeout`](Builder::connect_timeout) | 1 s | 10 ms to 1 min | the directory's `hello` |
 //! | [`options`](Builder::options) | none | async-nats' [`ConnectOptions`](async_nats::ConnectOptions) | |
 //!
-//! Of async-nats' options these are replaced: the client's name (the node's), `ping_interval`, `connection_timeout`, `max_reconnects` (no end),
-//! the delay before each attempt (0 to 250 ms, at random, so that the nodes of a restarted broker do not come back at one moment),
-//! `client_capacity` (`outgoing` by 256) and `event_callback`. `no_echo` and `retry_on_initial_connect` end in [`NoEcho`](ConnectError::NoEcho): a node
+//! These of async-nats' options are replaced: the client's name (by the node's), `ping_interval`, `connection_timeout`, `max_reconnects` (no limit),
+//! the delay before each attempt (0 to 250 ms, at random, so that the nodes of a restarted broker do not all come back at one moment),
+//! `client_capacity` (`outgoing` ÷ 256) and `event_callback`. `no_echo` and `retry_on_initial_connect` end in [`NoEcho`](ConnectError::NoEcho): a node
 //! has to hear itself, and to know why it does not. A server that may start before its broker calls [`connect`](Builder::connect) again while the
-//! error is [`Unreachable`](ConnectError::Unreachable). By default async-nats also connects to brokers that a cluster tells it of; where that is not
-//! wanted, there is `ignore_discovered_servers`, or `no_advertise` in the broker's configuration.
+//! error is [`Unreachable`](ConnectError::Unreachable). By default async-nats also connects to brokers that a cluster advertises; to prevent that, use
+//! its option `ignore_discovered_servers`, or `no_advertise` in the broker's configuration.
 //!
-//! TLS is rustls with ring. A program in which rustls has another provider besides has to
+//! TLS is rustls with ring. A program that also has another provider of rustls has to
 //! [install](async_nats::rustls::crypto::CryptoProvider::install_default) one of them first.
 //!
 //! async-nats reports connections, their ends and errors by `tracing`, at the level `info`. [`Nats::stats`] has the counters,
-//! [`Nats::last_error`] what the broker said.
+//! [`Nats::last_error`] the last error.
 
 mod builder;
 mod inbox;
@@ -84,7 +87,7 @@ pub use nats::Nats;
 pub use run::run;
 pub use stats::Stats;
 
-/// What a packet costs besides its payload, in bytes: its place in a queue, its subject, its allocations.
+/// How many bytes a packet counts besides its payload: its place in a queue, its subject, its allocations.
 const OVERHEAD: usize = 256;
 
 /// The README's code is compiled with the documentation tests.

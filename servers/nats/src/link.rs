@@ -1,4 +1,4 @@
-//! What is known of the connection, and what waits on both sides of it.
+//! What a connection and its tasks share: queues in both directions, losses, the last error, counters.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,21 +13,21 @@ use crate::OVERHEAD;
 use crate::inbox::Inbox;
 use crate::stats::Stats;
 
-/// Between two interruptions: a directory answers each with a hello.
-const REST: Duration = Duration::from_millis(250);
+/// The shortest time between two interruptions: a directory answers each with a hello.
+const MIN_GAP: Duration = Duration::from_millis(250);
 
 /// Shared by a connection and its tasks.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) inbox: Inbox,
     outgoing: Arc<Outgoing>,
-    /// Whether something was lost since the last interruption was told.
+    /// Whether something was lost since the last interruption was reported.
     lost: AtomicBool,
     losses: Notify,
-    /// async-nats' own, with how often it has connected.
+    /// The statistics of async-nats, which count how often it has connected.
     connects: OnceLock<Arc<Statistics>>,
-    /// How often it had when the last interruption was told.
-    told: AtomicU64,
+    /// How often it had connected when the last interruption was reported.
+    reported_connects: AtomicU64,
     last_error: Mutex<Option<String>>,
     pub(crate) counts: Counts,
 }
@@ -54,13 +54,13 @@ impl Link {
             lost: AtomicBool::new(false),
             losses: Notify::new(),
             connects: OnceLock::new(),
-            told: AtomicU64::new(1),
+            reported_connects: AtomicU64::new(1),
             last_error: Mutex::default(),
             counts: Counts::default(),
         }
     }
 
-    /// For the first time.
+    /// The first connection was made.
     pub(crate) fn connected(&self, statistics: Arc<Statistics>) {
         _ = self.connects.set(statistics);
     }
@@ -69,19 +69,20 @@ impl Link {
         self.connects.get().map_or(1, |statistics| statistics.connects.load(Relaxed))
     }
 
-    /// The channel of events drops what does not fit, a reconnect among a thousand slow consumers perhaps: hence a look at each.
+    /// async-nats drops events that do not fit into its channel, perhaps a reconnect among a thousand slow consumers. So every event is a reason to
+    /// look whether there was a reconnect.
     pub(crate) fn on_event(&self, event: &Event) {
         match event {
             Event::SlowConsumer(_) => {
                 count(&self.counts.untaken);
-                self.lose();
+                self.report_loss();
             }
             Event::ServerError(error) => self.note(error.to_string()),
             Event::ClientError(error) => self.note(error.to_string()),
             _ => {}
         }
-        if self.connects() > self.told.load(Relaxed) {
-            self.lose();
+        if self.connects() > self.reported_connects.load(Relaxed) {
+            self.report_loss();
         }
     }
 
@@ -94,7 +95,7 @@ impl Link {
     }
 
     /// Something was lost, or may have been.
-    pub(crate) fn lose(&self) {
+    pub(crate) fn report_loss(&self) {
         if !self.lost.swap(true, Relaxed) {
             self.losses.notify_one();
         }
@@ -106,7 +107,7 @@ impl Link {
         self.counts.received.fetch_add(taken, Relaxed);
         if untaken > 0 {
             self.counts.untaken.fetch_add(untaken, Relaxed);
-            self.lose();
+            self.report_loss();
         }
     }
 
@@ -118,18 +119,18 @@ impl Link {
         (taken + bytes <= self.outgoing.limit).then(|| Bytes::from_owner(packet))
     }
 
-    /// Tells losses, each time when publishing is possible again: what is flushed has passed what was in the way. It ends with the connection.
-    pub(crate) async fn tell_losses(self: Arc<Self>, flushed: impl AsyncFn() -> bool) {
+    /// Reports losses as interruptions, each time as soon as publishing is possible again, which a flush shows. Ends with the connection.
+    pub(crate) async fn report_losses(self: Arc<Self>, flushed: impl AsyncFn() -> bool) {
         loop {
             self.losses.notified().await;
             if !flushed().await {
                 return;
             }
-            self.told.store(self.connects(), Relaxed);
+            self.reported_connects.store(self.connects(), Relaxed);
             self.lost.store(false, Relaxed);
             count(&self.counts.interruptions);
             self.inbox.interrupt();
-            sleep(REST).await;
+            sleep(MIN_GAP).await;
         }
     }
 
@@ -149,14 +150,14 @@ impl Link {
     }
 }
 
-/// What waits to be written.
+/// The bytes that wait to be written.
 #[derive(Debug)]
 struct Outgoing {
     limit: usize,
     bytes: AtomicUsize,
 }
 
-/// Counts until it is dropped.
+/// A payload whose bytes count as outgoing until it is dropped.
 struct Packet {
     payload: Vec<u8>,
     bytes: usize,
@@ -186,7 +187,7 @@ mod tests {
 
     use super::*;
 
-    /// A link whose losses are told, as often as a flush is allowed.
+    /// A link whose losses are reported, as often as a flush is allowed.
     fn link() -> (Arc<Link>, Arc<Statistics>, Arc<Semaphore>) {
         let (link, statistics, flushes) =
             (Arc::new(Link::new(1000, 1000)), Arc::<Statistics>::default(), Semaphore::new(0));
@@ -195,13 +196,13 @@ mod tests {
         let flushes = Arc::new(flushes);
         let allowed = flushes.clone();
         tokio::spawn(
-            link.clone().tell_losses(async move || allowed.acquire().await.map(|flush| flush.forget()).is_ok()),
+            link.clone().report_losses(async move || allowed.acquire().await.map(|flush| flush.forget()).is_ok()),
         );
         (link, statistics, flushes)
     }
 
-    /// How many interruptions were told, after a time.
-    async fn told(link: &Link, after: Duration) -> u64 {
+    /// How many interruptions were reported, after a time.
+    async fn interruptions(link: &Link, after: Duration) -> u64 {
         for _ in 0..10 {
             yield_now().await;
         }
@@ -215,26 +216,26 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn losses_are_one_interruption_when_publishing_is_possible_again() {
         let (link, _, flushes) = link();
-        (0..100).for_each(|_| link.lose());
-        assert_eq!(told(&link, 10 * REST).await, 0);
+        (0..100).for_each(|_| link.report_loss());
+        assert_eq!(interruptions(&link, 10 * MIN_GAP).await, 0);
         flushes.add_permits(10);
-        assert_eq!(told(&link, 10 * REST).await, 1);
+        assert_eq!(interruptions(&link, 10 * MIN_GAP).await, 1);
         assert_eq!(link.inbox.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Input::Interrupted));
-        link.lose();
-        assert_eq!(told(&link, Duration::ZERO).await, 2);
+        link.report_loss();
+        assert_eq!(interruptions(&link, Duration::ZERO).await, 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn between_two_interruptions_is_a_rest() {
+    async fn two_interruptions_are_at_least_250_ms_apart() {
         let (link, _, flushes) = link();
         flushes.add_permits(10);
-        link.lose();
-        assert_eq!(told(&link, Duration::ZERO).await, 1);
-        link.lose();
-        assert_eq!(told(&link, REST - Duration::from_millis(1)).await, 1);
-        link.lose();
-        assert_eq!(told(&link, Duration::from_millis(1)).await, 2);
-        assert_eq!(told(&link, 10 * REST).await, 2);
+        link.report_loss();
+        assert_eq!(interruptions(&link, Duration::ZERO).await, 1);
+        link.report_loss();
+        assert_eq!(interruptions(&link, MIN_GAP - Duration::from_millis(1)).await, 1);
+        link.report_loss();
+        assert_eq!(interruptions(&link, Duration::from_millis(1)).await, 2);
+        assert_eq!(interruptions(&link, 10 * MIN_GAP).await, 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -242,14 +243,14 @@ mod tests {
         let (link, statistics, flushes) = link();
         flushes.add_permits(10);
         link.on_event(&Event::Connected);
-        assert_eq!(told(&link, 10 * REST).await, 0);
+        assert_eq!(interruptions(&link, 10 * MIN_GAP).await, 0);
         statistics.connects.store(2, Relaxed);
         link.on_event(&Event::LameDuckMode);
-        assert_eq!(told(&link, 10 * REST).await, 1);
+        assert_eq!(interruptions(&link, 10 * MIN_GAP).await, 1);
         link.on_event(&Event::Connected);
         link.on_event(&Event::LameDuckMode);
-        assert_eq!(told(&link, 10 * REST).await, 1);
+        assert_eq!(interruptions(&link, 10 * MIN_GAP).await, 1);
         link.on_event(&Event::SlowConsumer(1));
-        assert_eq!(told(&link, 10 * REST).await, 2);
+        assert_eq!(interruptions(&link, 10 * MIN_GAP).await, 2);
     }
 }

@@ -1,4 +1,4 @@
-//! A connection.
+//! A node's connection to a broker.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -20,21 +20,21 @@ use crate::link::{Link, count};
 use crate::stats::Stats;
 use crate::subjects::Subjects;
 
-/// A node's connection to a broker, or to a cluster of them. It ends when it is dropped; async-nats, which may be trying to connect again just then, first
-/// gets that done.
+/// A node's connection to a broker, or to a cluster of them. It ends when it is dropped; an attempt of async-nats to connect again that is
+/// under way just then is finished first.
 #[derive(Debug)]
 pub struct Nats {
     client: Client,
     subjects: Subjects,
     link: Arc<Link>,
-    /// Reads what is for everybody and for this node, and tells losses.
+    /// They read the packets for all nodes and for this node, and report losses.
     _tasks: Vec<Task>,
-    /// Read rooms.
+    /// They read the packets for the rooms that were entered.
     rooms: Mutex<HashMap<RoomHash, Task>>,
     runtime: Handle,
 }
 
-/// Is aborted when dropped.
+/// A task that is aborted when this is dropped.
 #[derive(Debug)]
 struct Task(AbortHandle);
 
@@ -45,7 +45,8 @@ impl Drop for Task {
 }
 
 impl Nats {
-    /// A connection of this node to one of these servers, or of those that they know, by URLs such as `nats://10.0.0.1:4222` or `tls://nats.internal:4222`.
+    /// Settings for a connection of this node to one of these servers, or to one that they advertise. Each is a URL such as
+    /// `nats://10.0.0.1:4222` or `tls://nats.internal:4222`, without user and password.
     pub fn builder(node: &Node, servers: impl IntoIterator<Item = impl Into<String>>) -> Builder {
         Builder::new(node, servers.into_iter().map(Into::into).collect())
     }
@@ -59,8 +60,8 @@ impl Nats {
     ) -> Result<Self, ConnectError> {
         let runtime = Handle::current();
         let flushing = client.clone();
-        let telling = link.clone().tell_losses(async move || flushing.flush().await.is_ok());
-        let mut tasks = vec![Task(runtime.spawn(telling).abort_handle())];
+        let reporting = link.clone().report_losses(async move || flushing.flush().await.is_ok());
+        let mut tasks = vec![Task(runtime.spawn(reporting).abort_handle())];
         for to in own {
             let Some(subject) = subjects.of(&to) else { continue };
             let no_echo = || ConnectError::NoEcho(link.last_error());
@@ -72,18 +73,18 @@ impl Nats {
         Ok(Self { client, subjects, link, _tasks: tasks, rooms: Mutex::default(), runtime })
     }
 
-    /// The next packet or interruption, as [`Broker::poll_input`] has it.
+    /// The next packet or interruption, as [`Broker::poll_input`] has it. Cancel safe.
     pub async fn input(&self) -> Input {
         std::future::poll_fn(|context| self.poll_input(context)).await
     }
 
-    /// Whether there is a connection, as far as is known: a broker that hangs is found out after three times
+    /// Whether there is a connection, as far as is known. That a broker hangs is known after three times
     /// [`ping_interval`](Builder::ping_interval).
     pub fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
     }
 
-    /// The last error that the broker reported or that kept this node from connecting again, for a person.
+    /// The last error that the broker reported or that prevented a reconnect, as text for a person.
     pub fn last_error(&self) -> Option<String> {
         self.link.last_error()
     }
@@ -99,7 +100,7 @@ impl Nats {
 }
 
 impl Broker for Nats {
-    /// Without a connection it is dropped: nobody could say how old it would be when it arrives.
+    /// Without a connection the packet is dropped: otherwise it could be of any age when it arrives.
     fn publish(&self, to: &Destination, payload: Vec<u8>) {
         if payload.len() > self.client.max_payload() {
             return count(&self.link.counts.too_long);
@@ -112,7 +113,7 @@ impl Broker for Nats {
             count(&self.link.counts.published);
         } else {
             count(&self.link.counts.unpublished);
-            self.link.lose();
+            self.link.report_loss();
         }
     }
 
@@ -121,7 +122,7 @@ impl Broker for Nats {
         self.rooms().entry(room).or_insert_with(|| {
             let client = self.client.clone();
             let mut subscribing = Box::pin(async move { client.subscribe(subject).await });
-            // At once, so that it goes before what is published next; later, if there is no room now.
+            // At once, so that it goes before what is published next; by the task, if there is no room now.
             let subscribed = now(subscribing.as_mut());
             let task = read_room(self.link.clone(), subscribing, subscribed);
             Task(self.runtime.spawn(task).abort_handle())
@@ -136,12 +137,17 @@ impl Broker for Nats {
         self.link.inbox.poll(context)
     }
 
+    /// The limit of the broker that it is connected to.
+    fn max_payload(&self) -> Option<usize> {
+        Some(self.client.max_payload())
+    }
+
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async { _ = self.client.flush().await })
     }
 }
 
-/// What a future comes to without waiting, also where a task of tokio's has used up its budget.
+/// The output of a future if it is ready now, also in a task that has used up tokio's budget.
 fn now<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
     match pin!(unconstrained(future)).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
@@ -149,7 +155,7 @@ fn now<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
     }
 }
 
-/// Until the empty message comes back.
+/// Reads until the empty message comes back.
 async fn echo(subscriber: &mut Subscriber, link: &Link) {
     while let Some(message) = subscriber.next().await {
         if message.payload.is_empty() {

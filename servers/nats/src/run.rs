@@ -1,4 +1,4 @@
-//! A directory that runs by itself.
+//! The loop around a directory and its broker.
 
 use std::borrow::Borrow;
 use std::collections::VecDeque;
@@ -13,16 +13,61 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::consume_budget;
 use tokio::time::{sleep, timeout};
 
-/// Drives a directory over a broker until it has stopped: for a server that has no loop of its own for it.
+/// Runs a directory over a broker until the directory has stopped: for a server that has no loop of its own for it.
 ///
-/// - The directory is behind a lock, to look at. It is locked for single steps.
-/// - `clock` is asked before each step. Its first part should count suspend, as `heartline_tungstenite::Clock::boot` does; its second
-///   is the system's time.
-/// - `inputs` are what the server reports: log-ins, relays, rooms. When all its senders are gone the node [leaves](Input::Leave).
-/// - `carry_out` gets every action but those for the broker, and returns what it comes to at once, as
-///   [`Delivered`](Input::Delivered) for [`Deliver`](Action::Deliver). It must not wait.
+/// - The directory is behind a lock, so that others can look at it. It is locked for one step at a time.
+/// - `clock` is asked before each step. Its first part is monotonic and should go on during a suspend, as that of
+///   `heartline_tungstenite::Clock::boot`; its second part is the wall clock.
+/// - `inputs` has what the server reports: logins, relays, rooms. The node leaves after [`Input::Leave`], or when all senders are dropped. A
+///   report that is lost for want of room is not made up for, such as an [`Ended`](Input::Ended): where the server cannot wait for room, give
+///   the channel some for each of its connections.
+/// - `carry_out` gets every action but those for the broker, and returns the input that follows at once, if any, as
+///   [`Delivered`](Input::Delivered) does after [`Deliver`](Action::Deliver). The directory is not locked then. It must not wait.
 ///
-/// The goodbye of a node that has left is sent before this returns, if that takes less than a second.
+/// ```no_run
+/// use std::sync::Mutex;
+/// use std::time::{Instant, SystemTime, UNIX_EPOCH};
+///
+/// use heartline::directory::{Action, Config, Directory, Event, Input, Node, Outcome, UnixTime, User};
+/// use heartline::{CloseCode, ConnId, Timestamp};
+/// use heartline_nats::{Nats, run};
+/// use tokio::sync::mpsc::Receiver;
+///
+/// # struct Hub;
+/// # impl Hub {
+/// #     fn deliver(&mut self, to: &User, message: Vec<u8>) -> Outcome { Outcome::Offline }
+/// #     fn close(&mut self, conn: ConnId, code: CloseCode) {}
+/// #     fn close_all(&mut self, code: CloseCode) {}
+/// # }
+/// /// `inputs` is fed by the server, with `Input::Login` and so on.
+/// async fn node(name: Node, nats: Nats, incarnation: u64, inputs: Receiver<Input>, mut hub: Hub) {
+///     let start = Instant::now();
+///     let clock = || {
+///         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+///         (Timestamp::from_nanos(start.elapsed().as_nanos() as u64), UnixTime::from_millis(wall.as_millis() as u64))
+///     };
+///     let (now, wall) = clock();
+///     // The incarnation is a random number.
+///     let directory = Mutex::new(Directory::new(Config::default(), name, now, wall, incarnation));
+///     run(&directory, &nats, clock, inputs, |action| {
+///         match action {
+///             Action::Deliver { relay, to, message, .. } => {
+///                 return Some(Input::Delivered { relay, outcome: hub.deliver(&to, message) });
+///             }
+///             Action::Close { conn, code } => hub.close(conn, code),
+///             Action::SendAway => hub.close_all(CloseCode::SERVICE_RESTART),
+///             Action::Event(Event::Online(user)) => println!("{user} is online"),
+///             // Outcomes of relays, broadcasts, rooms and other events.
+///             _ => {}
+///         }
+///         None
+///     })
+///     .await;
+/// }
+/// ```
+///
+/// The goodbye of a node that leaves is sent before this returns, if that takes less than a second. It is not cancel safe: dropped, the node
+/// ends without a goodbye.
 pub async fn run<B: Broker + ?Sized, C: Borrow<Config>>(
     directory: &Mutex<Directory<C>>,
     broker: &B,
@@ -53,7 +98,7 @@ pub async fn run<B: Broker + ?Sized, C: Borrow<Config>>(
                 }
             }
         }
-        consume_budget().await; // However much arrives, other tasks run.
+        consume_budget().await; // So that other tasks run, however much arrives.
     }
     _ = timeout(Duration::from_secs(1), broker.flush()).await;
 }

@@ -1,9 +1,9 @@
-//! Where packets are published.
+//! The subjects that packets are published to.
 
 use async_nats::Subject;
 use heartline::directory::{Destination, Node, RoomHash};
 
-/// The subjects of a prefix.
+/// The subjects under a prefix.
 #[derive(Debug)]
 pub(crate) struct Subjects {
     prefix: String,
@@ -16,7 +16,7 @@ impl Subjects {
         Self { prefix, all }
     }
 
-    /// Whether subjects can begin so.
+    /// Whether subjects can begin with this.
     pub(crate) fn allow(prefix: &str) -> bool {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         prefix.len() <= 128 && prefix.split('.').all(|token| !token.is_empty() && token.bytes().all(is_plain))

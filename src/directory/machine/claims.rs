@@ -1,19 +1,19 @@
 //! Logins here and elsewhere.
 
-use alloc::collections::VecDeque;
+use core::time::Duration;
 
 use super::Machine;
 use crate::conn::ConnId;
 use crate::count::count;
 use crate::directory::book::Timed;
 use crate::directory::config::Config;
-use crate::directory::node::{Node, User};
+use crate::directory::node::{Departure, Node, User};
 use crate::directory::stamp::Stamp;
 use crate::directory::wire::{Change, Claim};
 use crate::time::Span;
 
-/// How many claims of nodes that are gone go in one step.
-const AT_ONCE: usize = 1024;
+/// How many claims of nodes that are gone go in one step, and how many graces end: what takes a few milliseconds.
+pub(super) const AT_ONCE: usize = 1024;
 
 /// A claim of this node.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl Machine {
         self.give_up_if_lower(config, &user, None);
     }
 
-    pub(super) fn ended(&mut self, config: &Config, conn: ConnId, user: &User, logged_out: bool) {
+    pub(super) fn ended(&mut self, config: &Config, conn: ConnId, user: &User, departure: Departure) {
         self.counts.forget(conn);
         if self.closes.get(&conn).is_some_and(|(of, _)| of == user) {
             self.closes.remove(&conn);
@@ -61,14 +61,14 @@ impl Machine {
         if self.own.get(user).is_none_or(|own| own.conn != conn) {
             return count(&mut self.stats.stale);
         }
-        self.give_up(config, user, logged_out);
+        self.give_up(config, user, departure);
     }
 
-    fn give_up(&mut self, config: &Config, user: &User, logged_out: bool) {
+    fn give_up(&mut self, config: &Config, user: &User, departure: Departure) {
         let Some(own) = self.own.remove(user) else { return };
-        self.change(config, Change::Released { user: user.clone(), logged_out });
+        self.change(config, Change::Released { user: user.clone(), departure });
         let stamp = Stamp { time: own.time, node: self.node.clone() };
-        self.released(config, user.clone(), &stamp, logged_out);
+        self.released(config, user.clone(), &stamp, departure);
     }
 
     fn change(&mut self, config: &Config, change: Change) {
@@ -96,10 +96,10 @@ impl Machine {
         }
     }
 
-    pub(super) fn released_elsewhere(&mut self, config: &Config, node: &Node, user: User, logged_out: bool) {
+    pub(super) fn released_elsewhere(&mut self, config: &Config, node: &Node, user: User, departure: Departure) {
         let Some(peer) = self.peers.get_mut(node) else { return };
         if let Some(time) = peer.book.remove(&user) {
-            self.released(config, user, &Stamp { time, node: node.clone() }, logged_out);
+            self.released(config, user, &Stamp { time, node: node.clone() }, departure);
         }
     }
 
@@ -118,7 +118,7 @@ impl Machine {
             config.concurrent_code
         };
         self.closes.insert(own.conn, (user.clone(), code));
-        self.give_up(config, user, false);
+        self.give_up(config, user, Departure::Lost);
     }
 
     // ---- everywhere ------------------------------------------------------------------------
@@ -132,30 +132,41 @@ impl Machine {
         is_first
     }
 
-    /// Some claims of nodes that are gone go too: so many that it takes a few milliseconds.
+    /// Some claims of nodes that are gone go too.
     pub(super) fn release_gone(&mut self, config: &Config) {
         for _ in 0..AT_ONCE {
-            let Some((user, stamp)) = self.gone.pop_front() else { break };
+            let Some((user, stamp, departure)) = self.next_gone() else { break };
             // A later process of that name, which has heard the same stamps, may have made this very stamp again.
             let again = self.peers.get(&stamp.node).and_then(|peer| peer.book.get(&user));
             if again != Some(&stamp.time) {
-                self.released(config, user, &stamp, false);
+                self.released(config, user, &stamp, departure);
             }
-        }
-        if self.gone.is_empty() {
-            self.gone = VecDeque::new();
         }
     }
 
-    pub(super) fn released(&mut self, config: &Config, user: User, stamp: &Stamp, logged_out: bool) {
+    fn next_gone(&mut self) -> Option<(User, Stamp, Departure)> {
+        while let Some((node, departure, claims)) = self.gone.front_mut() {
+            if let Some((user, time)) = claims.next() {
+                return Some((user, Stamp { time, node: node.clone() }, *departure));
+            }
+            self.gone.pop_front();
+        }
+        None
+    }
+
+    pub(super) fn released(&mut self, config: &Config, user: User, stamp: &Stamp, departure: Departure) {
         if !self.users.release(&user, stamp) {
             return;
         }
-        if logged_out || config.offline_grace.is_zero() {
+        let grace = match departure {
+            Departure::LoggedOut => Duration::ZERO,
+            Departure::SentAway => config.sent_away_grace,
+            Departure::Lost => config.offline_grace,
+        };
+        if grace.is_zero() {
             self.presence.departs(user);
         } else {
-            let until = self.now.saturating_add(config.offline_grace);
-            self.presence.departs_at(user, until, config.max_claims as usize);
+            self.presence.departs_at(user, self.now.saturating_add(grace), config.max_claims as usize);
         }
     }
 }

@@ -1,198 +1,21 @@
-//! Who is who: hellos, silence, lives of one name, and being cut off.
+//! Who is who: hellos, silence, lives of one name.
 
 use alloc::vec::Vec;
 
 use super::Machine;
 use crate::count::count;
-use crate::directory::action::{Action, Destination, Event, Outcome};
+use crate::directory::action::{Action, Destination, Outcome};
 use crate::directory::config::Config;
-use crate::directory::node::{Life, Node};
+use crate::directory::node::{Departure, Life, Node};
 use crate::directory::peer::Peer;
-use crate::directory::stamp::Stamp;
-use crate::directory::wire::{Body, Hello, Packet};
+use crate::directory::standing::State;
+use crate::directory::wire::{Body, Hello};
 use crate::time::{Deadline, Span, Timestamp};
 
-/// How this node stands to the broker and to others of its name.
-#[derive(Clone, Debug)]
-pub(in crate::directory) struct Standing {
-    state: State,
-    /// Until then it is young.
-    young_until: Timestamp,
-    /// Whether it has taken the epoch after another's.
-    renamed: bool,
-    /// Of the last hello that was sent, and when that was.
-    serial: u64,
-    sent: Timestamp,
-    next_hello: Deadline,
-    /// Hellos up to this one do not count when they come back.
-    distrusted: u64,
-    /// When a hello came back last.
-    back: Timestamp,
-    /// Whether the node was told that it is cut off.
-    told: bool,
-    send_away: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    Connected,
-    CutOff,
-    Left,
-    Replaced { told: bool },
-}
-
-impl Standing {
-    pub(super) fn new(config: &Config, now: Timestamp) -> Self {
-        Self {
-            state: State::Connected,
-            young_until: now.saturating_add(config.lease),
-            renamed: false,
-            serial: 0,
-            sent: now,
-            next_hello: Deadline::at(now),
-            distrusted: 0,
-            back: now,
-            told: false,
-            send_away: false,
-        }
-    }
-
-    pub(in crate::directory) const fn is_stopped(&self) -> bool {
-        matches!(self.state, State::Left | State::Replaced { .. })
-    }
-
-    pub(in crate::directory) fn is_cut_off(&self) -> bool {
-        self.state == State::CutOff
-    }
-
-    pub(super) const fn is_hello_due(&self, now: Timestamp) -> bool {
-        self.next_hello.passed(now)
-    }
-
-    /// Only what is sent from now on counts when it comes back, and a hello is sent at once.
-    pub(super) fn distrust(&mut self, now: Timestamp) {
-        self.distrusted = self.serial;
-        self.next_hello = Deadline::at(now);
-    }
-
-    fn cut_off(&mut self, now: Timestamp, send_away: bool) {
-        if self.state != State::CutOff {
-            self.state = State::CutOff;
-            self.send_away |= send_away;
-        }
-        self.distrust(now);
-    }
-
-    pub(super) const fn has_said_hello(&self) -> bool {
-        self.serial > 0
-    }
-
-    /// Whether one of its hellos is to come back, or it is cut off.
-    fn awaits_hello(&self) -> bool {
-        self.has_said_hello() && !self.is_cut_off()
-    }
-
-    fn said_hello(&mut self, now: Timestamp) {
-        if self.serial == 0 {
-            self.back = now;
-        }
-        self.serial += 1;
-        self.sent = now;
-    }
-
-    fn came_back(&mut self, serial: u64, now: Timestamp) {
-        if serial > self.distrusted && !self.is_stopped() {
-            self.back = now;
-            self.state = State::Connected;
-        }
-    }
-
-    pub(super) fn deadline(&self, config: &Config) -> Deadline {
-        let silence = if self.awaits_hello() { self.back.saturating_add(config.lease) } else { Timestamp::MAX };
-        self.next_hello.min(Deadline::at(silence))
-    }
-
-    pub(super) fn take_send_away(&mut self) -> bool {
-        core::mem::take(&mut self.send_away)
-    }
-
-    pub(super) fn owes(&self) -> bool {
-        self.send_away || self.told != self.is_cut_off() || self.state == State::Replaced { told: false }
-    }
-
-    pub(super) fn next_event(&mut self) -> Option<Event> {
-        if let State::Replaced { told: told @ false } = &mut self.state {
-            *told = true;
-            return Some(Event::Replaced);
-        }
-        let cut_off = self.is_cut_off();
-        if core::mem::replace(&mut self.told, cut_off) == cut_off {
-            return None;
-        }
-        Some(if cut_off { Event::CutOff } else { Event::Reconnected })
-    }
-}
-
 impl Machine {
-    // ---- packets ---------------------------------------------------------------------------
-
-    pub(super) fn received(&mut self, config: &Config, packet: Packet) -> Option<Action> {
-        let Packet { node, life, body } = packet;
-        if node == self.node {
-            self.received_own(life, &body);
-            return None;
-        }
-        if !self.is_current(config, &node, life, &body) {
-            return None;
-        }
-        match body {
-            Body::Hello(hello) => self.heard_hello(config, &node, &hello),
-            Body::Changes { first, changes } => self.heard_changes(config, &node, first, changes),
-            Body::Known(known) => self.heard_of_namesake(known),
-            Body::AskChanges { after } => self.wanted(&node, |wants| wants.changes = Some(after)),
-            Body::AskDigests => self.wanted(&node, |wants| wants.digests = true),
-            Body::AskBuckets { buckets } => self.wanted_buckets(&node, buckets),
-            Body::Digests { number, digests } => self.heard_digests(config, &node, number, &digests),
-            Body::Part { bucket, number, part, parts, claims } => {
-                self.heard_part(config, &node, (bucket, number), (part, parts), claims);
-            }
-            Body::Relay(relay) if relay.incarnation == self.life.incarnation => {
-                return Some(Self::deliver(node, life, relay));
-            }
-            // For another process of this name.
-            Body::Relay(_) => count(&mut self.stats.ignored),
-            Body::Delivered { id, outcome } => self.heard_delivered(id, &node, outcome),
-            Body::Broadcast { from, room, except, message, volatile } => {
-                let is_for_us = room.as_ref().is_none_or(|room| self.rooms.contains(room));
-                return is_for_us.then_some(Action::Broadcast { from, room, except, message, volatile });
-            }
-            // Somebody else's, as is right.
-            Body::Probe { .. } => {}
-            Body::AskMembers { id, room, limit } => return Some(Self::list_members(node, id, room, limit)),
-            Body::Members { id, total, users } => self.heard_members(id, &node, total, users),
-            Body::Goodbye => self.forget(&node),
-        }
-        None
-    }
-
-    /// A packet under this node's name.
-    fn received_own(&mut self, life: Life, body: &Body) {
-        if life > self.life {
-            return self.heard_of_namesake(life);
-        }
-        if life < self.life {
-            return count(&mut self.stats.ignored);
-        }
-        match body {
-            Body::Hello(hello) => self.standing.came_back(hello.serial, self.now),
-            Body::Probe { room } => self.rooms.confirm(room),
-            _ => {}
-        }
-    }
-
-    /// Whether a packet is of the latest life of a node that is known, or from a new node, and says hello. All others are counted,
-    /// but those that need no acquaintance count.
-    fn is_current(&mut self, config: &Config, node: &Node, life: Life, body: &Body) -> bool {
+    /// Whether a packet counts: of a known node if it is of the latest life; of a new one if it is a hello, which makes it known, or needs no
+    /// known sender.
+    pub(super) fn is_current(&mut self, config: &Config, node: &Node, life: Life, body: &Body) -> bool {
         match self.peers.get_mut(node).map(|peer| (life.cmp(&peer.life), peer)) {
             Some((core::cmp::Ordering::Equal, peer)) => {
                 peer.heard = self.now;
@@ -203,7 +26,7 @@ impl Machine {
                 count(&mut self.stats.ignored);
                 return false;
             }
-            Some((core::cmp::Ordering::Greater, _)) => self.forget(node),
+            Some((core::cmp::Ordering::Greater, _)) => self.forget(node, Departure::Lost),
             None => {}
         }
         match body {
@@ -235,7 +58,7 @@ impl Machine {
         true
     }
 
-    fn heard_hello(&mut self, config: &Config, node: &Node, hello: &Hello) {
+    pub(super) fn heard_hello(&mut self, config: &Config, node: &Node, hello: &Hello) {
         let hears_us = hello.hears.contains(&self.node);
         let Some(peer) = self.peers.get_mut(node) else { return };
         peer.hears_us = hears_us;
@@ -244,7 +67,7 @@ impl Machine {
     }
 
     /// Another process of this name has a later life.
-    fn heard_of_namesake(&mut self, life: Life) {
+    pub(super) fn heard_of_namesake(&mut self, life: Life) {
         if life <= self.life {
             return;
         }
@@ -266,7 +89,7 @@ impl Machine {
         self.publish(Destination::All, Body::Hello(hello))
     }
 
-    /// To an earlier life of another node: that it is.
+    /// Tells an earlier process of another node's name which one is known.
     pub(super) fn next_correction(&mut self) -> Option<Action> {
         let (node, peer) = self.peers.iter_mut().find(|(_, peer)| peer.haunted)?;
         peer.haunted = false;
@@ -284,7 +107,7 @@ impl Machine {
         let silent = self.peers.iter().filter(|(_, peer)| self.now.since(peer.heard) >= lease);
         let silent: Vec<_> = silent.map(|(node, _)| node.clone()).collect();
         for node in silent {
-            self.forget(&node);
+            self.forget(&node, Departure::Lost);
         }
     }
 
@@ -300,12 +123,14 @@ impl Machine {
     }
 
     /// A node is gone, and its claims with it; but as it may have very many, not all in this step.
-    pub(super) fn forget(&mut self, node: &Node) {
+    pub(super) fn forget(&mut self, node: &Node, departure: Departure) {
         let Some(peer) = self.peers.remove(node) else { return };
+        self.latest.forget(node);
         self.nodes_heard.departs(node.clone());
         self.parts.retain(|(to, _)| to != node);
-        let stamp = |time| Stamp { time, node: node.clone() };
-        self.gone.extend(peer.book.into_claims().map(|(user, time)| (user, stamp(time))));
+        if peer.book.len() > 0 {
+            self.gone.push_back((node.clone(), departure, peer.book.into_claims()));
+        }
     }
 
     // ---- the end ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 mod claims;
 mod identity;
+mod packets;
 mod relays;
 mod repair;
 mod rooms;
@@ -12,17 +13,18 @@ use alloc::vec::Vec;
 
 use super::NodeStatus;
 use super::action::{Action, Destination, Event};
-use super::book::Book;
+use super::book::{Book, Claims};
 use super::changes::Changes;
 use super::config::Config;
 use super::input::Input;
-use super::node::{Life, Node, User};
+use super::node::{Departure, Life, Node, User};
 use super::peer::Peer;
 use super::presence::Presence;
 use super::questions::Questions;
-use super::relays::{Counts, Relays};
+use super::relays::{Counts, Latest, Relays};
 use super::rooms::Rooms;
-use super::stamp::{HybridClock, Stamp, UnixTime};
+use super::stamp::{HybridClock, UnixTime};
+use super::standing::Standing;
 use super::stats::Stats;
 use super::users::Users;
 use super::wire::{Body, CHANGES_OVERHEAD, Packet};
@@ -32,7 +34,6 @@ use crate::count::count;
 use crate::random::{Random, between};
 use crate::time::{Deadline, Span, Timestamp};
 use claims::Own;
-use identity::Standing;
 
 /// A directory without its config.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ pub(in crate::directory) struct Machine {
     changes: Changes,
     peers: BTreeMap<Node, Peer>,
     /// Claims of nodes that are gone, which are to go.
-    gone: VecDeque<(User, Stamp)>,
+    gone: VecDeque<(Node, Departure, Claims<u64>)>,
     /// When the next answer may be sent.
     answer_at: Timestamp,
     /// The rest of a bucket that is being sent, and to whom.
@@ -60,6 +61,7 @@ pub(in crate::directory) struct Machine {
 
     relays: Relays,
     counts: Counts,
+    latest: Latest,
     rooms: Rooms,
     questions: Questions,
 
@@ -90,8 +92,8 @@ impl Machine {
             standing: Standing::new(config, now),
             relays: Relays::new(random.next()),
             questions: Questions::new(random.next()),
+            clock: HybridClock::new(random.next()),
             random,
-            clock: HybridClock::default(),
             own: Book::new(),
             users: Users::default(),
             changes: Changes::new(),
@@ -101,6 +103,7 @@ impl Machine {
             parts: VecDeque::new(),
             answered: None,
             counts: Counts::default(),
+            latest: Latest::default(),
             rooms: Rooms::default(),
             closes: BTreeMap::new(),
             presence: Presence::new(),
@@ -129,9 +132,12 @@ impl Machine {
                 Some(packet) => return self.received(config, packet),
                 None => count(&mut self.stats.unreadable),
             },
-            Input::Interrupted => self.standing.distrust(self.now),
+            Input::Interrupted => {
+                count(&mut self.stats.interrupted);
+                self.standing.distrust(self.now);
+            }
             Input::Login { conn, user } => self.login(config, conn, user),
-            Input::Ended { conn, user, logged_out } => self.ended(config, conn, &user, logged_out),
+            Input::Ended { conn, user, departure } => self.ended(config, conn, &user, departure),
             Input::Relay { conn, from, to, message, volatile, tag } => {
                 return self.relay(config, relays::Letter { conn, from, to, message, volatile, tag });
             }
@@ -168,7 +174,7 @@ impl Machine {
         }
         self.rooms.expire(self.now);
         self.questions.expire(self.now);
-        self.presence.end_graces(self.now);
+        self.presence.end_graces(self.now, claims::AT_ONCE);
     }
 
     /// After the end nothing changes. What is to be answered is answered.
@@ -286,6 +292,10 @@ impl Machine {
     }
 
     // ---- looking in ------------------------------------------------------------------------
+
+    pub(in crate::directory) fn present(&self) -> impl ExactSizeIterator<Item = &User> {
+        self.presence.told(self.users.iter().map(|(user, _)| user))
+    }
 
     pub(in crate::directory) fn nodes(&self) -> impl Iterator<Item = NodeStatus<'_>> {
         self.peers.iter().map(|(node, peer)| NodeStatus {

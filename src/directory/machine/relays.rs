@@ -93,10 +93,14 @@ impl Machine {
 
     // ---- from other nodes ------------------------------------------------------------------
 
-    pub(super) fn deliver(node: Node, life: Life, relay: Relay) -> Action {
-        let Relay { id, to, from, conn, count, message, volatile, .. } = relay;
-        let conn = RemoteConn { node: node.clone(), epoch: life.epoch, conn };
-        Action::Deliver { relay: RelayRef { node, id }, to, from, conn, count, message, volatile }
+    pub(super) fn deliver(&mut self, config: &Config, node: Node, life: Life, relay: Relay) -> Action {
+        let Relay { id, to, from, conn, count: number, message, volatile, .. } = relay;
+        let conn = RemoteConn { node: node.clone(), incarnation: life.incarnation, conn };
+        if !self.latest.follows(&conn, &to, id, config.max_relays as usize) {
+            count(&mut self.stats.overtaken);
+            return self.tell(&node, Body::Delivered { id, outcome: Outcome::Offline });
+        }
+        Action::Deliver { relay: RelayRef { node, id }, to, from, conn, count: number, message, volatile }
     }
 
     pub(super) fn delivered(&mut self, relay: RelayRef, outcome: Outcome) -> Option<Action> {

@@ -7,7 +7,7 @@ use super::Machine;
 use crate::count::count;
 use crate::directory::action::{Action, Destination};
 use crate::directory::config::{Config, PART};
-use crate::directory::node::Node;
+use crate::directory::node::{Departure, Node};
 use crate::directory::peer::{Buckets, Wants};
 use crate::directory::wire::{
     BUCKETS, Body, CHANGES_OVERHEAD, Change, Claim, Encode, PART_OVERHEAD, bucket as bucket_of,
@@ -51,15 +51,14 @@ impl Machine {
         }
         match change {
             Change::Claimed(claim) => self.claimed_elsewhere(config, node, claim),
-            Change::Released { user, logged_out } => self.released_elsewhere(config, node, user, logged_out),
+            Change::Released { user, departure } => self.released_elsewhere(config, node, user, departure),
         }
     }
 
     pub(super) fn heard_digests(&mut self, config: &Config, node: &Node, number: u64, digests: &[u128; BUCKETS]) {
         let Some(peer) = self.peers.get_mut(node) else { return };
         if peer.compare_buckets(number, digests) {
-            peer.ask = Deadline::NEVER;
-            self.plan_question(config, node);
+            self.progress(config, node);
         }
     }
 
@@ -86,7 +85,7 @@ impl Machine {
         let gone = peer.book.bucket(bucket).keys().filter(|user| !claimed.contains(user));
         let gone: Vec<_> = gone.cloned().collect();
         for user in gone {
-            self.released_elsewhere(config, node, user, false);
+            self.released_elsewhere(config, node, user, Departure::Lost);
         }
         for claim in claims {
             let known = self.peers.get(node).and_then(|peer| peer.book.get(&claim.user));
@@ -132,9 +131,10 @@ impl Machine {
         }
     }
 
-    pub(super) fn wanted_buckets(&mut self, node: &Node, buckets: [u8; BUCKETS / 8]) {
-        // Of several questions the latest says what is still missing.
-        self.wanted(node, |wants| wants.buckets = Buckets(buckets));
+    pub(super) fn wanted_buckets(&mut self, node: &Node, digests: &[u128; BUCKETS]) {
+        let buckets = Buckets::differing(digests, &self.own.digests());
+        // Of several questions the latest says what is still missing. While there is something on its way, the digests are too.
+        self.wanted(node, |wants| (wants.digests, wants.buckets) = (wants.digests || !wants.buckets.any(), buckets));
     }
 
     pub(super) fn is_answer_wanted(&self) -> bool {
@@ -166,11 +166,9 @@ impl Machine {
             if after == self.changes.made() {
                 return;
             }
-            let Some((first, changes)) = self.changes.after(after, config.batch_bytes as usize - CHANGES_OVERHEAD)
-            else {
-                peer.wants.digests = true;
-                return self.prepare_digests(&node);
-            };
+            // Who misses more than is kept compares.
+            let bytes = config.batch_bytes as usize - CHANGES_OVERHEAD;
+            let Some((first, changes)) = self.changes.after(after, bytes) else { return };
             let last = first + changes.len() as u64 - 1;
             peer.wants.changes = (last < self.changes.made()).then_some(last);
             self.queue(&node, Body::Changes { first, changes });

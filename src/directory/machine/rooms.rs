@@ -54,7 +54,7 @@ impl Machine {
     }
 
     pub(super) fn next_probe(&mut self, config: &Config) -> Option<Action> {
-        let room = self.rooms.probe(self.now, Span::of(config.hello))?;
+        let room = self.rooms.probe(self.now, [config.hello, config.lease].map(Span::of))?;
         Some(self.publish(Destination::Room(RoomHash::of(&room)), Body::Probe { room }))
     }
 

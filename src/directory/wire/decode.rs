@@ -6,11 +6,12 @@ use super::reader::{Decode, Element, Reader};
 use super::{BUCKETS, Body, Change, Claim, Hello, Packet, Relay, VERSION, change, kind};
 use crate::conn::ConnId;
 use crate::directory::action::Outcome;
-use crate::directory::node::{Life, User};
+use crate::directory::node::{Departure, Life, User};
 use crate::directory::stamp::Stamp;
 
 impl Packet {
-    /// The packet of these bytes, of which [`encode`](Self::encode) makes the same again; `None` if they are none, or of another version.
+    /// The packet of these bytes, of which [`encode`](Self::encode) makes the same bytes again; `None` if they are no packet, or one of
+    /// another version.
     pub(in crate::directory) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut from = Reader::new(bytes);
         if from.byte()? != VERSION {
@@ -29,9 +30,8 @@ fn body(kind: u8, from: &mut Reader<'_>) -> Option<Body> {
         kind::CHANGES => Body::Changes { first: from.integer()?, changes: from.list()? },
         kind::KNOWN => Body::Known(Decode::read(from)?),
         kind::ASK_CHANGES => Body::AskChanges { after: from.integer()? },
-        kind::ASK_DIGESTS => Body::AskDigests,
+        kind::COMPARE => Body::Compare { digests: digests(from)? },
         kind::DIGESTS => Body::Digests { number: from.integer()?, digests: digests(from)? },
-        kind::ASK_BUCKETS => Body::AskBuckets { buckets: from.array()? },
         kind::PART => part(from)?,
         kind::RELAY => Body::Relay(Decode::read(from)?),
         kind::DELIVERED => Body::Delivered { id: from.integer()?, outcome: Decode::read(from)? },
@@ -121,7 +121,7 @@ impl Decode for Change {
     fn read(from: &mut Reader<'_>) -> Option<Self> {
         match from.byte()? {
             change::CLAIMED => Decode::read(from).map(Self::Claimed),
-            change::RELEASED => Some(Self::Released { user: Decode::read(from)?, logged_out: from.flag()? }),
+            change::RELEASED => Some(Self::Released { user: Decode::read(from)?, departure: Decode::read(from)? }),
             _ => None,
         }
     }
@@ -129,6 +129,17 @@ impl Decode for Change {
 
 impl Element for Change {
     const SHORTEST: usize = 1 + User::SHORTEST + 1;
+}
+
+impl Decode for Departure {
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(match from.byte()? {
+            0 => Self::Lost,
+            1 => Self::LoggedOut,
+            2 => Self::SentAway,
+            _ => return None,
+        })
+    }
 }
 
 impl Decode for Outcome {

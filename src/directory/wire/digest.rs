@@ -1,10 +1,10 @@
-//! What all nodes hash alike.
+//! The hashes of claims and users, which must be the same on all nodes.
 
 use super::encode::digested;
 use crate::directory::hash::{SipHash, hash};
 use crate::directory::node::User;
 
-/// The digest of one claim: that of many is the sum, modulo 2¹²⁸.
+/// The digest of one claim. The digest of many is their sum, modulo 2¹²⁸.
 pub(in crate::directory) fn digest(user: &User, time: u64) -> u128 {
     let mut hash = SipHash::new();
     digested(user, time, &mut hash);

@@ -3,21 +3,21 @@
 use alloc::vec::Vec;
 
 use super::writer::{Encode, Writer};
-use super::{Body, Change, Claim, Hello, Packet, Relay, VERSION, change, kind};
+use super::{BUCKETS, Body, Change, Claim, Hello, Packet, Relay, VERSION, change, kind};
 use crate::directory::action::Outcome;
-use crate::directory::node::{Life, Node, User};
+use crate::directory::node::{Departure, Life, Node, User};
 use crate::directory::stamp::Stamp;
 use crate::hub::Room;
 
 impl Packet {
-    /// Its bytes, in one allocation. They can be read back if its names have 1 to 255 bytes and its part is one of its parts.
+    /// Its bytes, in one allocation. They can be read back if its names have 1 to 255 bytes and `part` is below `parts`.
     pub(in crate::directory) fn encode(&self) -> Vec<u8> {
         encode(&self.node, self.life, self.body.kind(), &self.body)
     }
 }
 
 impl Relay {
-    /// The packet with this relay, which need not be moved into one.
+    /// The bytes of the packet with this relay, which need not be moved into one.
     pub(in crate::directory) fn encode(&self, node: &Node, life: Life) -> Vec<u8> {
         encode(node, life, kind::RELAY, self)
     }
@@ -39,9 +39,8 @@ impl Body {
             Self::Changes { .. } => kind::CHANGES,
             Self::Known(_) => kind::KNOWN,
             Self::AskChanges { .. } => kind::ASK_CHANGES,
-            Self::AskDigests => kind::ASK_DIGESTS,
+            Self::Compare { .. } => kind::COMPARE,
             Self::Digests { .. } => kind::DIGESTS,
-            Self::AskBuckets { .. } => kind::ASK_BUCKETS,
             Self::Part { .. } => kind::PART,
             Self::Relay(_) => kind::RELAY,
             Self::Delivered { .. } => kind::DELIVERED,
@@ -54,6 +53,10 @@ impl Body {
     }
 }
 
+fn all(digests: &[u128; BUCKETS], to: &mut impl Writer) {
+    digests.iter().for_each(|digest| to.raw(&digest.to_le_bytes()));
+}
+
 impl Encode for Body {
     fn write(&self, to: &mut impl Writer) {
         match self {
@@ -64,12 +67,12 @@ impl Encode for Body {
             }
             Self::Known(life) => life.write(to),
             Self::AskChanges { after } => to.integer(*after),
-            Self::AskDigests | Self::Goodbye => {}
+            Self::Goodbye => {}
+            Self::Compare { digests } => all(digests, to),
             Self::Digests { number, digests } => {
                 to.integer(*number);
-                digests.iter().for_each(|digest| to.raw(&digest.to_le_bytes()));
+                all(digests, to);
             }
-            Self::AskBuckets { buckets } => to.raw(buckets),
             Self::Part { bucket, number, part, parts, claims } => {
                 to.byte(*bucket);
                 to.integer(*number);
@@ -166,12 +169,22 @@ impl Encode for Change {
                 to.byte(change::CLAIMED);
                 claim.write(to);
             }
-            Self::Released { user, logged_out } => {
+            Self::Released { user, departure } => {
                 to.byte(change::RELEASED);
                 user.write(to);
-                to.byte((*logged_out).into());
+                departure.write(to);
             }
         }
+    }
+}
+
+impl Encode for Departure {
+    fn write(&self, to: &mut impl Writer) {
+        to.byte(match self {
+            Self::Lost => 0,
+            Self::LoggedOut => 1,
+            Self::SentAway => 2,
+        });
     }
 }
 

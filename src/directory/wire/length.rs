@@ -1,4 +1,4 @@
-//! How many bytes a packet has at most beside what it carries, for whoever fills one.
+//! How many bytes a packet takes at most besides what it carries.
 
 use super::encode::audience;
 use super::writer::{Encode, Writer};

@@ -1,11 +1,11 @@
-//! Values from bytes that may be anything.
+//! Bytes to values. The bytes may be anything.
 
 use alloc::vec::Vec;
 
 use crate::directory::node::{Node, User, is_name};
 use crate::hub::Room;
 
-/// What is left of a packet. Every method takes its value from the front; `None` if none is there, and then the packet is none.
+/// The bytes of a packet that are not read yet. Every method takes its value from the front; with `None` the bytes are no packet.
 pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn list<T: Element>(&mut self) -> Option<Vec<T>> {
         let length = self.integer()?;
-        // Before anything is reserved: so many are not there.
+        // Looked at before anything is reserved: so many elements cannot be there.
         if length > self.0.len() / T::SHORTEST {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Values as bytes: onto a packet, into a hash, or only counted.
+//! Values to bytes: appended to a packet, hashed, or only counted.
 
 use alloc::vec::Vec;
 

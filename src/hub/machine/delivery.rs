@@ -12,15 +12,6 @@ pub(super) struct Mail<M> {
     pub(super) tag: u64,
 }
 
-/// How a message for one connection ends.
-enum Fate {
-    Routed,
-    /// Too much waits to be written to it, or to all.
-    Full,
-    /// It is slow, and the message volatile.
-    Dropped,
-}
-
 impl<K: Ord + Clone> Machine<K> {
     #[inline(always)]
     pub(in crate::hub) fn frame(
@@ -102,36 +93,50 @@ impl<K: Ord + Clone> Machine<K> {
         found.alive(self.now);
         let sender = place.and_then(|place| self.conns.at(place));
         let Some(from) = sender.and_then(|found| found.user.as_ref()) else { return Route::NotLoggedIn };
-        let Some(conn) = recipient else {
-            count(&mut self.stats.offline);
-            return Route::Offline;
-        };
-        match self.fate(config, conn, bytes, volatile) {
-            Fate::Routed => {
-                count(&mut self.stats.routed);
-                Route::To { conn, from }
-            }
-            Fate::Full => {
-                count(&mut self.stats.full);
-                Route::Full
-            }
-            Fate::Dropped => {
-                count(&mut self.stats.dropped);
-                Route::Dropped
-            }
+        let fate = self.fate(config, recipient, bytes, volatile);
+        tally(&mut self.stats, fate);
+        match fate {
+            Ok(conn) => Route::To { conn, from },
+            Err(Undelivered::Full) => Route::Full,
+            Err(Undelivered::Offline) => Route::Offline,
+            Err(Undelivered::Dropped) => Route::Dropped,
         }
     }
 
-    /// How a message for this connection ends.
+    pub(in crate::hub) fn deliver(
+        &mut self,
+        config: &Config,
+        now: Timestamp,
+        to: &K,
+        bytes: u32,
+        volatile: bool,
+    ) -> Result<ConnId, Undelivered> {
+        if self.is_late(now) {
+            self.overslept(config);
+        }
+        let fate = self.fate(config, self.online.get(to).copied(), bytes, volatile);
+        tally(&mut self.stats, fate);
+        fate
+    }
+
+    /// Whether the recipient gets a message.
     #[inline(always)]
-    fn fate(&self, config: &Config, conn: ConnId, bytes: u32, volatile: bool) -> Fate {
-        let Some(found) = self.conns.get(conn) else { return Fate::Full };
+    fn fate(
+        &self,
+        config: &Config,
+        recipient: Option<ConnId>,
+        bytes: u32,
+        volatile: bool,
+    ) -> Result<ConnId, Undelivered> {
+        let Some((conn, found)) = recipient.and_then(|conn| Some((conn, self.conns.get(conn)?))) else {
+            return Err(Undelivered::Offline);
+        };
         if volatile && found.slow {
-            Fate::Dropped
+            Err(Undelivered::Dropped)
         } else if found.unwritten + u64::from(bytes) > u64::from(config.budget) || self.backlog.is_over() {
-            Fate::Full
+            Err(Undelivered::Full)
         } else {
-            Fate::Routed
+            Ok(conn)
         }
     }
 
@@ -200,13 +205,13 @@ impl<K: Ord + Clone> Machine<K> {
     /// Takes out those that a message does not reach; how many these are.
     fn leave_out(&mut self, config: &Config, conns: &mut Vec<ConnId>, bytes: u32, volatile: bool) -> u32 {
         let (mut dropped, mut full) = (0, Vec::new());
-        conns.retain(|conn| match self.fate(config, *conn, bytes, volatile) {
-            Fate::Routed => true,
-            Fate::Full => {
+        conns.retain(|conn| match self.fate(config, Some(*conn), bytes, volatile) {
+            Ok(_) => true,
+            Err(Undelivered::Full) => {
                 full.push(*conn);
                 false
             }
-            Fate::Dropped => {
+            Err(Undelivered::Dropped | Undelivered::Offline) => {
                 dropped += 1;
                 false
             }
@@ -223,4 +228,14 @@ impl<K: Ord + Clone> Machine<K> {
 
 fn number(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+#[inline(always)]
+fn tally(stats: &mut Stats, fate: Result<ConnId, Undelivered>) {
+    count(match fate {
+        Ok(_) => &mut stats.routed,
+        Err(Undelivered::Full) => &mut stats.full,
+        Err(Undelivered::Offline) => &mut stats.offline,
+        Err(Undelivered::Dropped) => &mut stats.dropped,
+    });
 }

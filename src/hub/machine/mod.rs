@@ -16,7 +16,7 @@ use crate::close_code::CloseCode;
 use crate::conn::ConnId;
 use crate::count::{add, count};
 use crate::heartbeat::{Heartbeat, HeartbeatEvent, HeartbeatMode};
-use crate::hub::action::{Action, Cause, Event, JoinRefusal, LoginRefusal, Outcome, Route};
+use crate::hub::action::{Action, Cause, Event, JoinRefusal, LoginRefusal, Outcome, Route, Undelivered};
 use crate::hub::admission::{Admitted, Denial, Denied, Request};
 use crate::hub::backlog::Backlog;
 use crate::hub::config::{Config, SecondLogin};
@@ -276,6 +276,10 @@ impl<K: Ord + Clone> Machine<K> {
     }
 
     // ---- helpers ---------------------------------------------------------------------------
+
+    pub(in crate::hub) fn present(&self) -> impl ExactSizeIterator<Item = &K> {
+        self.pending.presence.reported(&self.online)
+    }
 
     pub(in crate::hub) fn anonymous(&self) -> usize {
         self.anonymous.len()

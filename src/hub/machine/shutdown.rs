@@ -98,7 +98,8 @@ impl<K: Ord + Clone> Machine<K> {
     fn send_away(&mut self, config: &Config, conn: ConnId) {
         let Some(shutdown) = &self.shutdown else { return };
         let wait = Duration::from_nanos(between(0, nanos(shutdown.spread), self.random.next()));
-        let retry_after = Some(shutdown.paced_until.saturating_since(self.now).saturating_add(wait));
+        let rest = if config.others_serve { Duration::ZERO } else { shutdown.paced_until.saturating_since(self.now) };
+        let retry_after = Some(rest.saturating_add(wait));
         let code = CloseCode::SERVICE_RESTART;
         if let Some(found) = self.conns.get_mut(conn) {
             found.close(Deadline::NEVER, code, retry_after);

@@ -39,7 +39,7 @@ fn a_login_behind_a_clock_that_is_ahead_wins() {
     });
 }
 
-/// [D1] [D2]: whose clock was set back takes the epoch after the one that is known, and its users are known to all.
+/// [D1] [D2]: a node whose clock was set back takes the epoch above the one that is known, and its users are known to all.
 #[test]
 fn a_clock_that_was_set_back_at_a_restart_locks_nobody_out() {
     seeds(TRIES, |seed| {

@@ -9,7 +9,7 @@ const LIVES: u64 = 150;
 
 /// [D1] [D2] [D3] [D4] [D5] [D7] [D8] [D9] [D10] [D11] [D12] [D13] [D14] [D15] [D16] [D17]
 #[test]
-fn whatever_happens_all_agree_after_the_calm_and_nothing_was_told_that_is_wrong() {
+fn whatever_happens_all_nodes_agree_after_the_calm_and_no_report_was_wrong() {
     seeds(LIVES, |seed| {
         if let Err(failure) = Script::draw(seed).explain() {
             panic!("{failure}");
@@ -19,7 +19,7 @@ fn whatever_happens_all_agree_after_the_calm_and_nothing_was_told_that_is_wrong(
 
 /// The simulation would be worth nothing if little happened in it.
 #[test]
-fn lives_are_not_boring() {
+fn random_lives_have_every_kind_of_outcome() {
     let mut all = Vec::new();
     for seed in 0..30 {
         all.push(Script::draw(seed).run().expect("no violation"));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// [D4]: who moves is closed for good where it was, and nobody is told to come back.
+/// [D4]: a user who moves is closed with the final code where it was, and nobody is closed to come back.
 #[test]
 fn a_login_elsewhere_closes_the_one_before_for_good() {
     seeds(TRIES, |seed| {
@@ -83,7 +83,7 @@ fn claims_that_are_cut_off_in_the_middle_of_a_snapshot_are_asked_for_again() {
 
 /// [D15]
 #[test]
-fn who_moves_was_never_offline_and_who_logs_out_is_at_once() {
+fn a_user_who_moves_is_never_offline_and_one_who_logs_out_is_at_once() {
     seeds(TRIES, |seed| {
         let mut cluster = cluster(seed, 3);
         let session = cluster.session("ann");

@@ -1,4 +1,4 @@
-//! Whole clusters hold what the specification promises of a directory, whatever happens to nodes and brokers.
+//! Whole clusters keep what the specification promises of a directory, whatever happens to nodes and brokers.
 
 mod clocks;
 mod lives;
@@ -18,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 /// How long packets take at most.
 const DELAY: Duration = Duration::from_millis(20);
-/// How many lives of a scenario are tried.
+/// With how many seeds each scenario is run.
 const TRIES: u64 = 10;
 
 fn settings() -> Settings {

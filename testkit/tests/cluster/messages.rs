@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// [D10]: whose sender waits for its recipient's relayed acknowledgement, and repeats it until that comes.
+/// [D10]: the sender waits for the recipient's acknowledgement, which is a message too, and repeats its own until that comes.
 #[test]
 fn a_message_that_is_repeated_until_it_is_acknowledged_is_never_lost() {
     seeds(TRIES, |seed| {
@@ -36,7 +36,7 @@ fn a_message_that_is_repeated_until_it_is_acknowledged_is_never_lost() {
 
 /// [D10] [D11]
 #[test]
-fn messages_to_a_user_who_moves_end_as_what_became_of_them() {
+fn messages_to_a_user_who_moves_end_as_routed_or_offline() {
     seeds(TRIES, |seed| {
         let mut cluster = cluster(seed, 3);
         let [ann, bob, again] = ["ann", "bob", "bob"].map(|name| cluster.session(name));
@@ -79,7 +79,7 @@ fn a_publication_reaches_the_members_of_its_room_on_all_nodes_once() {
     });
 }
 
-/// [D2] [D10]: both get it, while the sender learns that there are two.
+/// [D2] [D10]: both get it, before the sender's node has heard that there are two.
 #[test]
 fn of_two_processes_of_one_name_only_the_one_it_is_for_delivers_a_message() {
     seeds(TRIES, |seed| {

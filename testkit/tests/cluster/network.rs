@@ -1,10 +1,10 @@
-//! What happens to the broker and to the way there.
+//! Faults of the brokers, of the links between them, and of the links to them.
 
 use super::*;
 
 /// [D8] [D16]
 #[test]
-fn a_split_between_brokers_cuts_nobody_off_and_is_forgotten_after_it() {
+fn a_split_between_brokers_cuts_no_node_off_and_leaves_no_trace() {
     seeds(TRIES, |seed| {
         let mut cluster = cluster(seed, 4);
         populated(&mut cluster, 8);
@@ -22,7 +22,7 @@ fn a_split_between_brokers_cuts_nobody_off_and_is_forgotten_after_it() {
     });
 }
 
-/// [D8] [D10]: nodes that hear a node that does not hear them.
+/// [D8] [D10]: a node hears another that does not hear it.
 #[test]
 fn a_split_in_one_direction_is_told_and_what_is_sent_there_ends_as_unknown() {
     seeds(TRIES, |seed| {
@@ -77,9 +77,9 @@ fn a_broker_that_dies_costs_what_was_under_way_and_nothing_else() {
     });
 }
 
-/// [D7] [D10]: a way that stalls delivers late what was sent, one that is cut loses it.
+/// [D7] [D10]: a leg that stalls delivers late what was sent, one that is cut loses it.
 #[test]
-fn a_stalled_way_delivers_late_and_a_cut_one_never() {
+fn a_stalled_leg_delivers_late_and_a_cut_one_never() {
     for (stalled, arrives) in [(true, 1), (false, 0)] {
         seeds(TRIES, |seed| {
             let mut cluster = cluster(seed, 2);

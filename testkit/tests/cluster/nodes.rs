@@ -1,4 +1,4 @@
-//! What happens to nodes.
+//! Faults of nodes: restarts, crashes, two processes of one name, suspensions.
 
 use super::*;
 
@@ -25,6 +25,7 @@ fn a_rolling_restart_leaves_everybody_online_and_known() {
             cluster.start(node, Wall::default());
             cluster.run_for(8 * SECOND);
         }
+        assert_eq!(cluster.tally().departures, 0, "nobody was told to be offline");
         calm(&mut cluster);
         assert!(sessions.iter().all(|session| cluster.state(*session) == State::Open));
     });
@@ -47,7 +48,7 @@ fn a_node_that_dies_takes_its_users_with_it_after_a_lease() {
 
 /// [D2]: the earlier is not young any more. It sends its clients away, and stops.
 #[test]
-fn of_two_nodes_of_one_name_the_later_stays() {
+fn of_two_processes_of_one_name_the_later_stays() {
     seeds(TRIES, |seed| {
         let mut cluster = cluster(seed, 3);
         let sessions: Vec<_> = (0..6).map(|user| cluster.session(&format!("u{user}"))).collect();
@@ -67,7 +68,7 @@ fn of_two_nodes_of_one_name_the_later_stays() {
 
 /// [D9]: whether it reads first what has come, or looks at the clock first.
 #[test]
-fn a_suspended_node_that_wakes_up_throws_nobody_out() {
+fn a_suspended_node_that_wakes_up_is_cut_off_and_forgets_no_node_at_once() {
     for (timer_first, interrupted) in [(true, false), (false, false), (true, true)] {
         seeds(TRIES, |seed| {
             let mut cluster = cluster(seed, 3);

@@ -98,6 +98,9 @@ impl Lockstep {
                 assert!(known.eq(self.hub.online().map(|(user, _)| user)), "all is reported");
             }
         }
+        let present = self.hub.present();
+        assert_eq!(present.len(), self.watch.online.len());
+        assert!(present.eq(&self.watch.online), "who was reported to be online is present");
         self.model.end_step();
         let same = moved(self.model.stats) == before;
         if !owed && same && matches!(input, Input::Alive { .. }) {

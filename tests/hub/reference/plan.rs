@@ -180,6 +180,7 @@ fn config(header: [u8; HEADER]) -> Config {
         max_room_name: u32::from(close) % 4 + 1,
         reply_gap: time(reply),
         close_timeout,
+        others_serve: login >= 128,
         ..Settings::default()
     };
     Config::new(settings).expect("a valid config")

@@ -108,9 +108,12 @@ fn check(program: &str, script: &str, packages: &[&str]) {
         return;
     }
     let proxies = [None, Some(install::nginx as Proxy), Some(install::haproxy as Proxy)];
-    for site in proxies.into_iter().filter_map(Site::start) {
-        run(program, script, site);
-    }
+    // They wait most of the time.
+    std::thread::scope(|scope| {
+        for proxy in proxies {
+            scope.spawn(move || Site::start(proxy).into_iter().for_each(|site| run(program, script, site)));
+        }
+    });
 }
 
 /// Ends with the test, whatever comes of it.

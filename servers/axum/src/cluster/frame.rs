@@ -1,11 +1,11 @@
-//! Frames as nodes hand them to each other: a byte that says whether it is text, then the payload.
+//! Frames as nodes send them to each other: a byte, 0 for text and 1 for binary, then the payload.
 
 use tungstenite::{Bytes, Message, Utf8Bytes};
 
 const TEXT: u8 = 0;
 const BINARY: u8 = 1;
 
-/// A frame that is text or binary, for another node.
+/// The bytes of a frame, which is text or binary, for another node.
 pub(crate) fn pack(frame: &Message) -> Vec<u8> {
     let payload = frame.clone().into_data();
     let mut packed = Vec::with_capacity(1 + payload.len());
@@ -14,7 +14,7 @@ pub(crate) fn pack(frame: &Message) -> Vec<u8> {
     packed
 }
 
-/// The frame of another node.
+/// The frame of bytes from another node; `None` if they are none.
 pub(crate) fn unpack(packed: Vec<u8>) -> Option<Message> {
     let packed = Bytes::from(packed);
     let kind = *packed.first()?;

@@ -1,14 +1,14 @@
-//! Users' names as all nodes know them.
+//! The names of users as bytes, which all nodes know.
 
 use std::fmt;
 
 use heartline::directory::User;
 
-/// A [`Codec::User`](crate::Codec::User) that other nodes can know: its name is bytes, 1 to 255 of them, equal for equal users and
-/// different for different ones, on every node. A user whose bytes are more or none is served by its node alone: others do not know it, and
+/// A [`Codec::User`](crate::Codec::User) that other nodes can know. Its name is 1 to 255 bytes, the same on every node, equal for equal users and
+/// different for different ones. A user whose name has more bytes or none is served by its node alone: other nodes do not know it, and
 /// nothing that it sends reaches them.
 ///
-/// Text, numbers, and pairs of them, such as user and device, are such names.
+/// `String`, `u32`, `u64`, `u128`, and pairs of these, such as user and device, implement it.
 ///
 /// ```
 /// use heartline_axum::cluster::ClusterUser;
@@ -30,8 +30,8 @@ pub trait ClusterUser: Sized {
     /// The bytes of the name.
     fn to_bytes(&self) -> Vec<u8>;
 
-    /// The user of these bytes. `None` for bytes that [`to_bytes`](Self::to_bytes) does not make: such a user, of a node of another
-    /// release, is not told to [watchers](crate::Cx::watch_presence), but counted.
+    /// The user of these bytes; `None` for bytes that [`to_bytes`](Self::to_bytes) does not make. A node of another release may send such
+    /// bytes: that user is counted as online, but [watchers](crate::Cx::watch_presence) are not notified of it.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
@@ -47,7 +47,7 @@ impl ClusterUser for String {
 
 macro_rules! number {
     ($($number:ty),*) => {$(
-        /// The highest byte first, so that users are in the order of their numbers.
+        /// Big-endian, so that users are in the order of their numbers.
         impl ClusterUser for $number {
             fn to_bytes(&self) -> Vec<u8> {
                 self.to_be_bytes().to_vec()
@@ -61,7 +61,7 @@ macro_rules! number {
 }
 number!(u32, u64, u128);
 
-/// The length of the first, then both. A first of more than 255 bytes makes no name.
+/// A byte for the length of the first, then both. If the first has more than 255 bytes, the name is empty, and so unknown to other nodes.
 impl<A: ClusterUser, B: ClusterUser> ClusterUser for (A, B) {
     fn to_bytes(&self) -> Vec<u8> {
         let (first, second) = (self.0.to_bytes(), self.1.to_bytes());
@@ -76,7 +76,7 @@ impl<A: ClusterUser, B: ClusterUser> ClusterUser for (A, B) {
     }
 }
 
-/// Both directions, for code that does not know the type.
+/// Both directions of [`ClusterUser`], for code that does not know that a type implements it.
 pub(crate) struct Names<U> {
     to: fn(&U) -> Vec<u8>,
     from: fn(&[u8]) -> Option<U>,

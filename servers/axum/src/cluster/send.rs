@@ -9,10 +9,10 @@ use tungstenite::Message;
 use super::frame;
 use crate::codec::Codec;
 use crate::hub::Shared;
-use crate::hub::cluster::Letter;
+use crate::hub::cluster::RelayRequest;
 use crate::outcome::{Reach, SendError};
 
-/// From a connection.
+/// Relays a message from a connection: by the hub if the user is on this node, else by the directory.
 pub(crate) async fn relay<C: Codec>(
     shared: &Shared<C>,
     conn: ConnId,
@@ -24,35 +24,35 @@ pub(crate) async fn relay<C: Codec>(
     if here != Err(SendError::Offline) {
         return here;
     }
-    let letter = letter(shared, to, &frame, volatile)?;
+    let request = relay_request(shared, to, &frame, volatile)?;
     let outcome = shared.step(|core, now| {
-        // The user may have come since.
+        // The user may have logged in here since.
         if core.hub.conn_of(to).is_some() {
             return Err(core.relay(now, conn, to, frame, volatile));
         }
         let cluster = core.cluster.as_mut().ok_or(Err(SendError::Offline))?;
-        cluster.relay(Some(conn), letter).ok_or(Err(SendError::Closed))
+        cluster.relay(Some(conn), request).ok_or(Err(SendError::Closed))
     });
     ended(outcome).await
 }
 
-/// From the server itself.
+/// Relays a message from the server itself.
 pub(crate) async fn relay_from_server<C: Codec>(
     shared: &Shared<C>,
     to: &C::User,
     frame: Message,
     volatile: bool,
 ) -> Result<(), SendError> {
-    let letter = letter(shared, to, &frame, volatile)?;
+    let request = relay_request(shared, to, &frame, volatile)?;
     let outcome = shared.step(|core, _| match (core.hub.conn_of(to), &mut core.cluster) {
         (Some(conn), _) => Err(core.send(conn, frame, volatile)),
-        (None, Some(cluster)) => cluster.relay(None, letter).ok_or(Err(SendError::Offline)),
+        (None, Some(cluster)) => cluster.relay(None, request).ok_or(Err(SendError::Offline)),
         (None, None) => Err(Err(SendError::Offline)),
     });
     ended(outcome).await
 }
 
-/// To everybody online or in a room. How many it reached here.
+/// Broadcasts to everybody online or in a room, on all nodes. Counts how many it reached on this one.
 pub(crate) fn broadcast<C: Codec>(
     shared: &Shared<C>,
     from: Option<ConnId>,
@@ -70,12 +70,17 @@ pub(crate) fn broadcast<C: Codec>(
     })
 }
 
-fn letter<C: Codec>(shared: &Shared<C>, to: &C::User, frame: &Message, volatile: bool) -> Result<Letter, SendError> {
+fn relay_request<C: Codec>(
+    shared: &Shared<C>,
+    to: &C::User,
+    frame: &Message,
+    volatile: bool,
+) -> Result<RelayRequest, SendError> {
     let to = shared.name_of(to).ok_or(SendError::Offline)?;
-    Ok(Letter { to, message: frame::pack(frame), volatile })
+    Ok(RelayRequest { to, message: frame::pack(frame), volatile })
 }
 
-/// What became of a message, or is going to.
+/// The outcome as a caller gets it: known already, or awaited from the directory.
 async fn ended(outcome: Result<oneshot::Receiver<Outcome>, Result<(), SendError>>) -> Result<(), SendError> {
     let outcome = match outcome {
         Ok(outcome) => outcome.await,
@@ -86,7 +91,7 @@ async fn ended(outcome: Result<oneshot::Receiver<Outcome>, Result<(), SendError>
         Ok(Outcome::Offline) => Err(SendError::Offline),
         Ok(Outcome::Full) => Err(SendError::Full),
         Ok(Outcome::Dropped) => Err(SendError::Dropped),
-        // Also of a server that is gone.
+        // Also if the server is gone, so that no outcome comes.
         _ => Err(SendError::Unknown),
     }
 }

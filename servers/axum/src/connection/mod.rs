@@ -43,7 +43,7 @@ where
     let end = poll_fn(|cx| talk.poll(cx)).await;
     let (closed, socket) = talk.finish(&end);
     let conn = seat.conn();
-    shared.step(|core, now| core.closed(now, conn, closed.is_log_out()));
+    shared.step(|core, now| core.closed(now, conn, closed.departure()));
     Span::ended(&closed);
     let limit = shared.config.close_timeout;
     if !matches!(end, End::Aborted | End::Gone(_)) {

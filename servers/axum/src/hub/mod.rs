@@ -9,7 +9,7 @@ mod timer;
 use std::collections::{HashMap, VecDeque};
 use std::task::Waker;
 
-use heartline::directory::User;
+use heartline::directory::{Departure, User};
 use heartline::hub::{self, Action, Config, Event, Hub, Input, JoinRefusal, Outcome, Room, Route};
 use heartline::{CloseCode, ConnId, Timestamp};
 use tungstenite::Message;
@@ -159,11 +159,11 @@ impl<U: Ord + Clone> Core<U> {
                 peer.close(code, retry_after, reason(code, self.hub.config().superseded_code));
                 self.wakes.extend(peer.take_waker());
                 self.unwatch(conn);
-                self.ended(conn, code == CloseCode::NORMAL);
+                self.ended(conn, Departure::by_close(code));
             }
             Action::Abort { conn, .. } => {
                 self.forget(conn);
-                self.ended(conn, false);
+                self.ended(conn, Departure::Lost);
             }
             Action::Event(event) => self.on_event(event),
         }
@@ -240,11 +240,11 @@ impl<U: Ord + Clone> Core<U> {
         paused
     }
 
-    /// A connection ended, or its close frame arrived. Its queue is gone. It is said whether its user meant to leave.
-    pub(crate) fn closed(&mut self, now: Timestamp, conn: ConnId, logged_out: bool) {
+    /// A connection ended, or its close frame arrived. Its queue is gone.
+    pub(crate) fn closed(&mut self, now: Timestamp, conn: ConnId, departure: Departure) {
         self.forget(conn);
         self.apply(now, Input::Closed { conn });
-        self.ended(conn, logged_out);
+        self.ended(conn, departure);
         self.settle(now);
     }
 
@@ -265,7 +265,7 @@ impl<U: Ord + Clone> Core<U> {
         name: Option<User>,
     ) {
         if let Some(cluster) = &mut self.cluster {
-            cluster.name(name);
+            cluster.set_login_name(name);
         }
         self.feed(now, Input::Login { conn, user, until });
     }

@@ -38,6 +38,11 @@ pub(crate) enum Owned<U> {
     UnknownMessage,
 }
 
+/// The reason of a close frame that asks the client to come back after this time.
+pub(super) fn return_in(wait: Duration) -> String {
+    format!("retry-after-ms={}", wait.as_millis())
+}
+
 /// What a frame adds to what waits for a connection.
 pub(crate) fn cost(frame: &Message) -> u32 {
     u32::try_from(frame.len() + OVERHEAD).unwrap_or(u32::MAX)
@@ -110,7 +115,7 @@ impl<U> Peer<U> {
             return;
         }
         let reason = match (retry_after, self.reason.take()) {
-            (Some(wait), _) => format!("retry-after-ms={}", wait.as_millis()),
+            (Some(wait), _) => return_in(wait),
             (None, reason) => reason.unwrap_or_else(|| hubs.to_owned()),
         };
         self.queue.push_back(Outgoing::Close(Close::with_shortened(code, &reason)));

@@ -114,13 +114,13 @@ impl<C: Codec> Shared<C> {
         let mut core = self.lock();
         let result = step(&mut core, now);
         core.settle(now);
-        let told = if core.cluster.is_some() { core.end_step(now) } else { None };
+        let responses = if core.cluster.is_some() { core.end_step(now) } else { None };
         let wakes = std::mem::take(&mut core.wakes);
         let (earlier, finished) = (core.is_earlier(), core.is_finished());
         drop(core);
         wakes.into_iter().for_each(Waker::wake);
-        if let Some(told) = told {
-            cluster::tell(told);
+        if let Some(responses) = responses {
+            cluster::respond(responses);
         }
         if earlier {
             self.earlier.notify_one();
@@ -186,7 +186,7 @@ impl<C: Codec> Shared<C> {
         here.iter().chain(&everywhere).for_each(|window| self.tell(window));
         let (wait, news, events) = self.step(|core, now| {
             core.armed = core.deadline();
-            (core.armed.map(|at| at.saturating_since(now)), core.news(), core.take_news())
+            (core.armed.map(|at| at.saturating_since(now)), core.news(), core.take_cluster_events())
         });
         events.iter().for_each(telemetry::cluster);
         if news.contested > 0 {
@@ -244,7 +244,7 @@ impl<C: Codec> Shared<C> {
                 inputs.into_iter().for_each(|input| cluster.feed(input));
             }
             core.settle(now);
-            core.take_news()
+            core.take_cluster_events()
         });
         events.iter().for_each(telemetry::cluster);
     }

@@ -101,7 +101,7 @@ fn a_connection_that_is_gone_leaves_nothing_behind() {
     let mut core = core();
     let ann = enter(&mut core, 1);
     core.watch(ann);
-    core.closed(NOW, ann, false);
+    core.closed(NOW, ann, Departure::Lost);
     assert!(core.peers.is_empty() && !core.watches(ann));
     assert_eq!(core.presence.due(), None);
     assert_eq!(core.hub.connections(), 0);

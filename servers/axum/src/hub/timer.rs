@@ -10,7 +10,7 @@ use crate::presence::Window;
 impl<U: Ord + Clone> Core<U> {
     /// What there is to tell of this node's users.
     pub(super) fn end_window(&mut self, now: Timestamp) -> Option<Window<U>> {
-        self.presence.end(now, self.hub.online().map(|(user, _)| user))
+        self.presence.end(now, self.hub.present())
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {

@@ -26,28 +26,34 @@ const fn number(name: &'static str, meaning: &'static str, value: fn(&ServerStat
     Number { name, unit: Unit::Count, meaning, label: None, value }
 }
 
+/// One of several counters of a name, told apart by a label.
+const fn part(
+    name: &'static str,
+    meaning: &'static str,
+    label: (&'static str, &'static str),
+    value: fn(&ServerStats) -> u64,
+) -> Number {
+    Number { label: Some(label), ..number(name, meaning, value) }
+}
+
 const fn message(outcome: &'static str, value: fn(&ServerStats) -> u64) -> Number {
     let meaning = "messages, one for each recipient, by what became of them";
-    let label = Some(("outcome", outcome));
-    Number { name: "heartline_server_messages_total", unit: Unit::Count, meaning, label, value }
+    part("heartline_server_messages_total", meaning, ("outcome", outcome), value)
 }
 
 const fn closed(cause: &'static str, value: fn(&ServerStats) -> u64) -> Number {
     let meaning = "connections that the hub has closed by itself, by what they did";
-    let label = Some(("cause", cause));
-    Number { name: "heartline_server_closes_total", unit: Unit::Count, meaning, label, value }
+    part("heartline_server_closes_total", meaning, ("cause", cause), value)
 }
 
 const fn relayed(outcome: &'static str, value: fn(&ServerStats) -> u64) -> Number {
     let meaning = "messages for users on other nodes, by what became of them";
-    let label = Some(("outcome", outcome));
-    Number { name: "heartline_server_relays_total", unit: Unit::Count, meaning, label, value }
+    part("heartline_server_relays_total", meaning, ("outcome", outcome), value)
 }
 
 const fn moved(cause: &'static str, value: fn(&ServerStats) -> u64) -> Number {
     let meaning = "connections closed because their user logged in on another node";
-    let label = Some(("cause", cause));
-    Number { name: "heartline_server_moves_total", unit: Unit::Count, meaning, label, value }
+    part("heartline_server_moves_total", meaning, ("cause", cause), value)
 }
 
 /// Of the node among others; nothing if it is alone.
@@ -90,9 +96,23 @@ const COUNTERS: &[Number] = &[
     moved("concurrent", |stats| of_cluster(stats, |cluster| cluster.directory.concurrent)),
     number(
         "heartline_server_repairs_total",
-        "parts of what is known of another node that had to be replaced",
+        "buckets of other nodes' claims that were replaced because they differed",
         |stats| of_cluster(stats, |cluster| cluster.directory.repaired),
     ),
+    number("heartline_server_gaps_total", "packets of other nodes that came behind a lost one", |stats| {
+        of_cluster(stats, |cluster| cluster.directory.gaps)
+    }),
+    number("heartline_server_interruptions_total", "times that the broker may have lost something", |stats| {
+        of_cluster(stats, |cluster| cluster.directory.interrupted)
+    }),
+    number(
+        "heartline_server_excess_total",
+        "users and nodes beyond the limits of the cluster, each time they were heard of",
+        |stats| of_cluster(stats, |cluster| cluster.directory.excess),
+    ),
+    number("heartline_server_skewed_total", "logins elsewhere by a clock more than 10 s ahead", |stats| {
+        of_cluster(stats, |cluster| cluster.directory.skewed)
+    }),
     number("heartline_server_unreadable_total", "packets of other nodes that could not be read", |stats| {
         of_cluster(stats, |cluster| cluster.directory.unreadable)
     }),

@@ -1,4 +1,4 @@
-//! What carries messages between the nodes, and a wire to it that can be cut.
+//! The broker, within this process or NATS, and a connection to it that can be cut.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,9 +14,9 @@ use crate::Failure;
 /// The broker of all nodes.
 #[derive(Clone)]
 pub enum Broker {
-    /// Within this process.
+    /// A broker within this process.
     Local(LocalBroker),
-    /// A real one, by its URL.
+    /// A NATS server, by its URL.
     Nats(String),
 }
 
@@ -29,7 +29,7 @@ impl Broker {
         let broker: Box<dyn directory::Broker> = match self {
             Self::Local(broker) => Box::new(broker.connect(node)),
             Self::Nats(url) => {
-                let prefix = format!("heartline-example-{}", std::process::id()); // Each show is alone.
+                let prefix = format!("heartline-example-{}", std::process::id()); // Two shows do not meet.
                 Box::new(Nats::builder(node, [url]).prefix(prefix).connect().await?)
             }
         };
@@ -37,7 +37,7 @@ impl Broker {
     }
 }
 
-/// A node's connection to the broker. Without faults to show, it would be the `Nats` itself.
+/// A node's connection to the broker. In an application, which has no faults to show, it is the `Nats` itself.
 pub struct Wire {
     broker: Box<dyn directory::Broker>,
     state: Mutex<State>,
@@ -56,12 +56,12 @@ impl Wire {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing passes any more, neither way, and nobody is told.
+    /// From now on packets are lost in both directions, without an error.
     pub fn cut(&self) {
         self.state().is_cut = true;
     }
 
-    /// Everything passes again, but what was lost.
+    /// Packets pass again. The node learns that some were lost.
     pub fn heal(&self) {
         let mut state = self.state();
         (state.is_cut, state.is_healed) = (false, true);

@@ -12,7 +12,7 @@ use heartline_tokio::{
 };
 
 use crate::Failure;
-use crate::tally::Tally;
+use heartline_driver_testing::tally::Tally;
 
 /// Where the nodes are, or were.
 pub type Addresses = Arc<Mutex<Vec<SocketAddr>>>;
@@ -38,7 +38,7 @@ fn settings() -> Settings {
 }
 
 impl User {
-    /// Logs in on the node of the place `first`, and after each loss on the one `stride` places further.
+    /// Logs in on the node with the index `first`, and after each loss on the one `stride` further.
     pub fn enter(
         name: String,
         first: usize,
@@ -101,7 +101,7 @@ impl User {
     }
 }
 
-/// What a line of the server's says goes into the tally.
+/// Enters into the tally what a line from the server says.
 fn hear(tally: &Tally, connection: usize, line: &str) {
     match line.split(' ').collect::<Vec<_>>()[..] {
         ["from", _, number] => tally.arrived(connection, number),

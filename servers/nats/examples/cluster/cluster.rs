@@ -32,7 +32,7 @@ pub struct Sight {
     pub users: usize,
     /// Those of them who are online in the opinion of all nodes, and have one connection.
     pub agreed: usize,
-    /// Those with more.
+    /// Those with more than one connection.
     pub doubled: usize,
 }
 
@@ -41,7 +41,7 @@ pub struct NodeSight {
     pub name: String,
     pub state: &'static str,
     pub connections: usize,
-    /// None of a node that is down.
+    /// `None` for a node that is down.
     pub cluster: Option<ClusterStats>,
     /// The other nodes that it hears.
     pub heard: Vec<NodeStatus>,
@@ -63,7 +63,7 @@ impl Cluster {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a node that is down. It has another port then.
+    /// Starts a node that is down, on another port.
     pub async fn start_again(&self, place: usize) -> Result<(), Failure> {
         let node = self.places()[place].node.clone();
         let running = Running::start(node, self.broker.clone()).await?;
@@ -72,12 +72,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// Ends a node without a word.
+    /// Ends a node without a goodbye.
     pub fn kill(&self, place: usize) {
         self.places()[place].running = None;
     }
 
-    /// Ends a node in order.
+    /// Ends a node gracefully.
     pub async fn shut_down(&self, place: usize) -> Result<(), Failure> {
         let leaving = self.places()[place].running.as_mut().and_then(Running::leave);
         if let Some(serving) = leaving {

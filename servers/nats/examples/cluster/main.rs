@@ -1,5 +1,5 @@
-//! Three nodes of one chat, thirty users who talk, and one fault after the other: a show of some 35 seconds, with a table of what each node
-//! knows, and a tally of what became of every message. It needs nothing but Rust; with a URL it runs over that broker.
+//! Three nodes of one chat, thirty users who write to each other, and one fault after the other: a show of some 35 seconds, with a table of what
+//! each node knows, and at the end what became of every message. It needs nothing but Rust; with a URL it runs over that broker.
 //!
 //! ```text
 //! cargo run --example cluster
@@ -15,7 +15,6 @@ mod node;
 mod script;
 mod show;
 mod table;
-mod tally;
 
 use std::error::Error;
 use std::io::{IsTerminal as _, stdout};
@@ -65,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_option_is_an_error() {
+    fn an_unknown_argument_is_an_error() {
         let parse = |text: &str| options(text.split_whitespace().map(str::to_owned));
         let url = parse("--nats nats://127.0.0.1:4222").expect("an option").nats;
         assert_eq!(url.as_deref(), Some("nats://127.0.0.1:4222"));

@@ -1,5 +1,5 @@
-//! One node: a chat server that knows the others. In a cluster of your own it is a process; here it is a runtime, which ends as a process does
-//! that is killed.
+//! One node: a chat server that knows the others. In your cluster it is a process. Here it is a runtime, which ends as abruptly as a process that
+//! is killed.
 
 use std::future::{IntoFuture as _, pending};
 use std::net::SocketAddr;
@@ -22,7 +22,8 @@ use tokio::task::JoinHandle;
 use crate::Failure;
 use crate::broker::{Broker, Wire};
 
-/// Lines. A client sends `bob 17`: bob gets `from ann 17`, on whichever node he is, and she `sent 17 routed`, or what else became of it.
+/// The protocol: lines of text. If ann sends `bob 17`, bob gets `from ann 17`, on whichever node he is, and ann gets `sent 17 routed`, or another
+/// outcome.
 pub struct Chat;
 
 impl Codec for Chat {
@@ -42,7 +43,7 @@ impl Codec for Chat {
     }
 }
 
-/// The chat, which is the same whether it is one of several nodes or alone. Names are taken at their word; an application checks a token.
+/// The chat, which is the same for one node and for several. Anybody may take any name here; an application checks a token.
 fn chat() -> Builder<Chat> {
     Server::builder(Chat, Settings::default())
         .authenticate(|request: Handshake| async move {
@@ -63,13 +64,13 @@ fn chat() -> Builder<Chat> {
 
 type Serving = JoinHandle<Result<(), Unfinished>>;
 
-/// A node that runs. Dropped, it is gone without a word.
+/// A node that runs. When it is dropped, it is gone without a goodbye.
 pub struct Running {
     _process: Process,
     pub server: Server<Chat>,
     pub wire: Arc<Wire>,
     pub address: SocketAddr,
-    /// Until it is asked to leave.
+    /// `None` once it was asked to leave.
     serving: Option<(oneshot::Sender<()>, Serving)>,
 }
 
@@ -88,7 +89,8 @@ impl Running {
         Ok(Self { _process: process, server, wire, address, serving: Some(serving) })
     }
 
-    /// Begins to leave in order: no one is let in, all are asked to come back (1012), and the other nodes are told. The task ends with that.
+    /// Begins a graceful shutdown: nobody is let in, all clients are asked to come back (1012), and the node says goodbye to the others. The task
+    /// ends with that.
     pub fn leave(&mut self) -> Option<Serving> {
         let (stop, serving) = self.serving.take()?;
         _ = stop.send(());

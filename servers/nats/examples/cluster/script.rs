@@ -25,7 +25,7 @@ pub async fn run(options: Options) -> Result<bool, Failure> {
     show.a_user_logs_in_elsewhere().await?;
     show.a_node_is_cut_off_and_healed().await?;
     show.a_node_is_killed_and_started_again().await?;
-    show.a_node_is_restarted_in_order().await?;
+    show.a_node_is_restarted_gracefully().await?;
     show.a_storm_of_logins().await?;
     talk.abort();
     Ok(show.accounts().await)
@@ -126,8 +126,8 @@ impl Show {
         Ok(())
     }
 
-    async fn a_node_is_restarted_in_order(&mut self) -> Result<(), Failure> {
-        self.screen.say("== a is restarted in order: it asks its clients to come back (1012), one after the other");
+    async fn a_node_is_restarted_gracefully(&mut self) -> Result<(), Failure> {
+        self.screen.say("== a is restarted gracefully: it asks its clients to come back (1012), one after the other");
         let since = Instant::now();
         self.cluster.shut_down(A).await?;
         self.screen.say(&format!("a has drained and said goodbye, after {}", seconds(since.elapsed())));

@@ -10,7 +10,7 @@ use crate::broker::Broker;
 use crate::client::User;
 use crate::cluster::{Cluster, Sight};
 use crate::table::{Screen, seconds};
-use crate::tally::Tally;
+use heartline_driver_testing::tally::Tally;
 
 /// How long anything is waited for before it counts as not coming.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ pub struct Show {
     pub crowd: Arc<Mutex<Vec<User>>>,
     /// How many users are to be online.
     pub users: usize,
-    /// After what all agreed again, and how long it took; `None` if it did not come about.
+    /// The events after which all nodes were to agree again, and how long it took; `None` if they did not.
     agreements: Vec<(String, Option<Duration>)>,
 }
 
@@ -78,7 +78,7 @@ impl Show {
         self.agreements.push((after.into(), took));
     }
 
-    /// Waits until the nodes know this.
+    /// Waits until this is true of what the nodes know.
     pub async fn until(&self, what: &str, is_so: impl Fn(&Sight) -> bool) -> Result<Sight, Failure> {
         let waits = async {
             loop {
@@ -100,7 +100,7 @@ impl Show {
         }
     }
 
-    /// Prints what became of everything. True if it is in order.
+    /// Prints what became of everything. True if nothing happened that must not.
     pub async fn accounts(&self) -> bool {
         self.screen.say("== nobody writes any more; the tally");
         let is_over = |sight: &Sight| self.tally.is_settled() && sight.is_agreed_on(self.users);

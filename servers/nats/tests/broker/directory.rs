@@ -9,9 +9,9 @@ use heartline::CloseCode;
 use heartline::directory::{Broker, Config, Destination, Input, Outcome, RoomHash, Settings};
 use heartline_axum::cluster::{LocalBroker, LocalLink};
 
-use crate::cluster::Cluster;
 use crate::kit::{broker, builder, connected, node, until};
 use crate::member::{Member, config};
+use heartline_driver_testing::nats::Brokers;
 
 async fn member(name: &str, broker: &heartline_driver_testing::process::Server) -> Member {
     Member::start(&node(name), connected(name, broker).await, config())
@@ -30,8 +30,8 @@ fn users(of: &str, on: Option<&'static str>) -> Vec<(String, Option<&'static str
 /// [D4] [D9] [D16]
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_on_two_brokers_agree_after_one_broker_and_one_node_have_died() {
-    let Some(mut cluster) = Cluster::start() else { return };
-    let (a, b, c) = (member("a", &cluster.a).await, member("b", &cluster.b).await, member("c", &cluster.b).await);
+    let Some(mut brokers) = Brokers::start() else { return };
+    let (a, b, c) = (member("a", &brokers.a).await, member("b", &brokers.b).await, member("c", &brokers.b).await);
     for (user, on) in [users("a", Some("a")), users("b", Some("b")), users("c", Some("c"))].concat() {
         let on =
             [("a", &a), ("b", &b), ("c", &c)].into_iter().find(|(name, _)| Some(*name) == on).expect("one of them");
@@ -40,14 +40,14 @@ async fn three_nodes_on_two_brokers_agree_after_one_broker_and_one_node_have_die
     let all = [users("a", Some("a")), users("b", Some("b")), users("c", Some("c"))].concat();
     until(|| agree(&[&a, &b, &c], &all)).await;
 
-    cluster.b.kill();
+    brokers.b.kill();
     until(|| b.is_cut_off() && c.is_cut_off() && a.peers() == 0).await;
     assert!(!a.is_cut_off(), "it hears itself");
     assert_eq!(a.online(), 50);
     // They come back where a broker is, while their nodes still have their connections.
     (0..10).for_each(|number| _ = a.log_in(format!("b{number}").as_str()));
     c.kill().await;
-    cluster.b.start_again();
+    brokers.b.start_again();
 
     let mut all = [users("a", Some("a")), users("b", Some("b")), users("c", None)].concat();
     all.iter_mut().filter(|(user, _)| user.len() == 2 && user.starts_with('b')).for_each(|(_, on)| *on = Some("a"));

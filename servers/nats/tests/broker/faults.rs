@@ -38,7 +38,7 @@ async fn a_broker_that_is_killed_and_started_again_is_one_interruption_and_then_
 }
 
 #[tokio::test]
-async fn rooms_that_were_entered_and_left_during_an_outage_are_so_afterwards() {
+async fn subscriptions_that_changed_during_an_outage_hold_after_it() {
     let Some(mut broker) = broker("") else { return };
     let a = connected("a", &broker).await;
     a.subscribe(room(1));
@@ -105,24 +105,24 @@ async fn a_stop_of_the_broker_that_pings_do_not_notice_delays_packets_and_loses_
 }
 
 #[tokio::test]
-async fn a_broker_that_takes_the_credentials_no_longer_is_told_while_it_is_tried_again() {
+async fn credentials_that_a_broker_no_longer_takes_are_reported_while_the_node_tries_again() {
     let Some(mut broker) = broker("") else { return };
     let a = connected("a", &broker).await;
     broker.kill();
-    let again = crate::kit::start("authorization { token: another }", |_| Vec::new()).expect("it was there");
+    let again = crate::kit::start("authorization { token: another }").expect("it was there");
     broker.replace(again);
     broker.start_again();
     until(|| a.last_error().is_some_and(|error| error.contains("authorization violation"))).await;
     assert!(!a.is_connected());
     broker.kill();
-    broker.replace(crate::kit::start("", |_| Vec::new()).expect("it was there"));
+    broker.replace(crate::kit::start("").expect("it was there"));
     broker.start_again();
     assert_eq!(next(&a).await, Input::Interrupted);
     assert!(reads_until_back(&a, "after").await.is_empty());
 }
 
 #[tokio::test]
-async fn what_was_flushed_arrives_though_its_connection_is_dropped() {
+async fn a_packet_that_was_flushed_arrives_though_its_connection_is_dropped() {
     let Some(broker) = broker("") else { return };
     let (a, b) = (connected("a", &broker).await, connected("b", &broker).await);
     say(&a, &Destination::All, "goodbye");

@@ -1,4 +1,4 @@
-//! What is bounded, and what is said when the bound is reached.
+//! The bounds of a connection, and what is reported when one is reached.
 
 use heartline::directory::{Broker, Destination, Input};
 use heartline_nats::Nats;
@@ -21,7 +21,7 @@ fn drain(nats: &Nats) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn what_is_not_taken_is_bounded_and_an_interruption_comes_before_it() {
+async fn packets_that_are_not_taken_are_bounded_and_an_interruption_comes_before_them() {
     const LIMIT: usize = 256 * KIBIBYTE;
     let Some(broker) = broker("") else { return };
     let a = connected("a", &broker).await;
@@ -77,7 +77,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[tokio::test]
-async fn what_finds_no_room_is_dropped_and_interrupts_when_there_is_room_again() {
+async fn packets_without_room_are_dropped_and_an_interruption_follows() {
     let Some(broker) = broker("") else { return };
     let a = builder("a", &broker).outgoing(1024 * KIBIBYTE + 256).connect().await.expect("a connection");
     // No other task runs between these.
@@ -103,7 +103,7 @@ async fn a_packet_that_is_too_long_for_this_broker_is_refused_and_costs_no_conne
 
     // The one that comes after it takes less.
     broker.kill();
-    broker.replace(crate::kit::start("max_payload: 1000", |_| Vec::new()).expect("it was there"));
+    broker.replace(crate::kit::start("max_payload: 1000").expect("it was there"));
     broker.start_again();
     assert_eq!(next(&a).await, Input::Interrupted);
     a.publish(&Destination::All, vec![0; 1001]);
@@ -111,7 +111,7 @@ async fn a_packet_that_is_too_long_for_this_broker_is_refused_and_costs_no_conne
     assert_eq!((a.stats().too_long, a.stats().reconnects), (2, 1));
 }
 
-/// Where a task has used up what tokio lets it do in one go, tokio's own channels pretend to be full.
+/// tokio's channels pretend to be full for a task that has used up its budget.
 #[tokio::test]
 async fn a_task_that_has_used_up_its_budget_can_still_publish() {
     let Some(broker) = broker("") else { return };
@@ -126,7 +126,7 @@ async fn a_task_that_has_used_up_its_budget_can_still_publish() {
     assert_eq!(next(&a).await, received("hello"));
 }
 
-/// For a server whose connection is not on the runtime that it publishes from.
+/// A server may publish from threads outside of the runtime of its connection.
 #[test]
 fn packets_are_published_and_rooms_entered_from_any_thread() {
     let Some(broker) = broker("") else { return };

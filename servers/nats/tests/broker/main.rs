@@ -1,11 +1,11 @@
 //! The connection on real brokers: Debian's `nats-server`, which `.ci/interop-setup` installs.
 
-mod carry;
+mod axum_servers;
 mod cluster;
+mod connect;
 mod directory;
 mod faults;
 mod kit;
 mod limits;
 mod member;
-mod refusals;
-mod servers;
+mod routing;

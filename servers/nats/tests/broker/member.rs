@@ -1,10 +1,12 @@
-//! A node with a directory, and with as much of a hub as these tests need.
+//! A cluster member: a node with a directory, and with as much of a hub as these tests need.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use heartline::directory::{Action, Broker, Config, Directory, Input, Node, Outcome, Settings, UnixTime, User};
+use heartline::directory::{
+    Action, Broker, Config, Departure, Directory, Input, Node, Outcome, Settings, UnixTime, User,
+};
 use heartline::{CloseCode, ConnId, Timestamp};
 use heartline_driver_testing::PATIENCE;
 use tokio::sync::mpsc::{Sender, channel};
@@ -148,7 +150,7 @@ impl Hub {
             Action::Close { conn, code } => {
                 let user = self.connections.remove(&conn)?;
                 self.closed.push((user.clone(), code));
-                return Some(Input::Ended { conn, user, logged_out: false });
+                return Some(Input::Ended { conn, user, departure: Departure::by_close(code) });
             }
             Action::Deliver { relay, to, message, .. } => {
                 let is_here = self.connections.values().any(|user| *user == to);

@@ -1,4 +1,4 @@
-//! The broker: several of them, linked, and what can happen to what they carry.
+//! The brokers of a simulated cluster, linked with each other, and the faults of what they carry.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,10 +10,10 @@ use heartline::directory::{Destination, Node, RoomHash};
 
 use crate::sim::Random;
 
-/// The name of a node's connection to a broker.
+/// The number of a node's connection to the brokers, from 0; in a [`Cluster`](super::Cluster) it is the number of the node.
 pub type PortId = usize;
 
-/// A part of a message's way, in one direction.
+/// One leg of a packet's way, in one direction.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Leg {
     /// From a node to its broker.
@@ -32,19 +32,19 @@ enum Trouble {
     Stalled(Vec<Flight>),
 }
 
-/// What is published to everybody, to one node and to a room goes different ways: one may overtake the other.
+/// What is published to all nodes, to one node and to a room goes different ways: one may overtake the other.
 type Way = (bool, Option<RoomHash>);
 
-/// A message on its way to one node.
+/// A packet on its way to one node.
 #[derive(Clone, Debug)]
 pub struct Flight {
     from: PortId,
-    /// Where it goes.
+    /// The connection that it goes to.
     pub to: PortId,
     way: Way,
     /// The legs that it has not passed.
     legs: Vec<Leg>,
-    /// Which lives of the two connections and their brokers it belongs to.
+    /// The lives of the two connections and of their brokers when it was sent: if one has ended since, it is lost.
     lives: [u64; 4],
     payload: Rc<[u8]>,
 }
@@ -53,37 +53,37 @@ struct Port {
     node: Node,
     broker: usize,
     life: u64,
-    /// The same, but a process that ends has sent what it sent.
+    /// Of the sending side. It does not change when the process ends: what a process has sent arrives.
     sends: u64,
     open: bool,
-    /// Since when the brokers know that it wants what is published to a room.
+    /// The rooms that it is subscribed to, and since when the brokers know that.
     rooms: BTreeMap<RoomHash, Timestamp>,
 }
 
-/// Brokers of which each is linked with all others. They carry at most once, and in order what one node publishes to one
-/// [`Destination`]; they store nothing.
+/// Brokers, each linked with all others. They deliver at most once, and in order what one node publishes to one [`Destination`]. They store
+/// nothing. Brokers are numbered from 0.
 pub struct Brokers {
     brokers: Vec<(bool, u64)>,
     ports: Vec<Port>,
     troubles: BTreeMap<Leg, Trouble>,
-    /// When the last arrives of what was sent from one node to another in one way.
+    /// When the last packet arrives of those sent from one node to another in one way.
     latest: BTreeMap<(PortId, PortId, Way), Timestamp>,
     random: Random,
-    /// How many of a thousand messages are lost.
+    /// How many of a thousand packets are lost: 0 to 1,000. At first 0.
     pub loss: u64,
-    /// How long a message takes.
+    /// How long a packet takes. At first up to 1 ms.
     pub delay: Range<Duration>,
 }
 
 impl Brokers {
-    /// So many brokers, which carry everything within 1 ms.
+    /// This many brokers, which lose nothing and deliver within 1 ms.
     pub fn new(brokers: usize, random: Random) -> Self {
         let (troubles, latest) = (BTreeMap::new(), BTreeMap::new());
         let delay = Duration::ZERO..Duration::from_millis(1);
         Self { brokers: vec![(true, 0); brokers], ports: Vec::new(), troubles, latest, random, loss: 0, delay }
     }
 
-    /// A connection for this node, which is not open yet.
+    /// A connection for this node, which is not open before [`connect`](Self::connect).
     pub fn port(&mut self, node: Node) -> PortId {
         self.ports.push(Port { node, broker: 0, life: 0, sends: 0, open: false, rooms: BTreeMap::new() });
         self.ports.len() - 1
@@ -105,8 +105,8 @@ impl Brokers {
         port.open && self.brokers[port.broker].0
     }
 
-    /// The node connects, perhaps anew or elsewhere; what was under way to it is lost, and from it, so that nothing overtakes
-    /// it. Without its rooms it is a new process.
+    /// The node connects, for the first time, again, or to another broker. What was under way to it and from it is lost. With `keeps_rooms` it
+    /// stays subscribed to its rooms; without, it is a new process.
     pub fn connect(&mut self, port: PortId, broker: usize, now: Timestamp, keeps_rooms: bool) {
         let broker = broker % self.brokers.len();
         let known = now.saturating_add(self.delay.end);
@@ -126,7 +126,7 @@ impl Brokers {
         (port.open, port.life) = (false, port.life + 1);
     }
 
-    /// A broker's process dies, or is there again. What was under way through it is lost. The nodes that were connected to it.
+    /// A broker's process ends, or starts. What was under way through it is lost. Returns the nodes that are connected to it.
     pub fn set_up(&mut self, broker: usize, up: bool) -> Vec<PortId> {
         let broker = broker % self.brokers.len();
         let (is_up, life) = &mut self.brokers[broker];
@@ -138,44 +138,45 @@ impl Brokers {
         ports.filter(|(_, port)| port.broker == broker && port.open).map(|(nth, _)| nth).collect()
     }
 
-    /// The node wants what is published to a room.
+    /// The node subscribes to a room.
     pub fn subscribe(&mut self, now: Timestamp, port: PortId, room: RoomHash) {
         let known = now.saturating_add(self.random.duration(self.delay.clone()));
         self.ports[port].rooms.insert(room, known);
     }
 
-    /// The node does not want it any more.
+    /// The node is no longer subscribed to a room.
     pub fn unsubscribe(&mut self, port: PortId, room: RoomHash) {
         self.ports[port].rooms.remove(&room);
     }
 
-    /// What is sent on a leg from now on is lost; what waited there too.
+    /// From now on what is sent on this leg is lost. What waited there is lost too.
     pub fn cut(&mut self, leg: Leg) {
         self.troubles.insert(leg, Trouble::Cut);
     }
 
-    /// What is sent on a leg from now on waits.
+    /// From now on what is sent on this leg waits.
     pub fn stall(&mut self, leg: Leg) {
         self.troubles.entry(leg).or_insert_with(|| Trouble::Stalled(Vec::new()));
     }
 
-    /// A leg works again. What has waited there arrives at these times.
+    /// A leg works again. Returns what has waited there, with the time at which it arrives.
     pub fn heal(&mut self, now: Timestamp, leg: Leg) -> Vec<(Timestamp, Flight)> {
         let Some(Trouble::Stalled(flights)) = self.troubles.remove(&leg) else { return Vec::new() };
         flights.into_iter().filter_map(|flight| self.fly(now, flight)).collect()
     }
 
-    /// The legs that do not work.
+    /// The legs that are cut or stalled.
     pub fn troubled(&self) -> Vec<Leg> {
         self.troubles.keys().copied().collect()
     }
 
-    /// When the last of what is under way arrives.
+    /// When the last of the packets under way has arrived, and the brokers know of all subscriptions.
     pub fn last_arrival(&self) -> Timestamp {
-        self.latest.values().copied().max().unwrap_or_default()
+        let subscriptions = self.ports.iter().flat_map(|port| port.rooms.values());
+        self.latest.values().chain(subscriptions).copied().max().unwrap_or_default()
     }
 
-    /// A node publishes. What arrives where and when, unless something happens to it.
+    /// A node publishes a packet. Returns it once for each recipient, with the time at which it arrives unless something happens to it.
     pub fn publish(
         &mut self,
         now: Timestamp,
@@ -213,7 +214,7 @@ impl Brokers {
         arrivals
     }
 
-    /// What a message brings, if it still arrives.
+    /// The payload of a packet whose time has come; `None` if it was lost meanwhile.
     pub fn arrive(&self, flight: &Flight) -> Option<Vec<u8>> {
         let here = self.is_open(flight.to) && self.lives(flight.from, flight.to) == flight.lives;
         here.then(|| flight.payload.to_vec())
@@ -224,7 +225,8 @@ impl Brokers {
         [from.sends, to.life, self.brokers[from.broker].1, self.brokers[to.broker].1]
     }
 
-    /// Goes on until something holds it up. Nothing overtakes anything on its way between two nodes.
+    /// Passes the legs that work. Returns when the packet arrives; `None` if a leg is cut or stalled. Nothing overtakes anything in one way between
+    /// two nodes.
     fn fly(&mut self, now: Timestamp, mut flight: Flight) -> Option<(Timestamp, Flight)> {
         while let Some(leg) = flight.legs.first() {
             match self.troubles.get_mut(leg) {

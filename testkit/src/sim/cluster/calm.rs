@@ -1,4 +1,4 @@
-//! What is checked after the calm: that all nodes agree, and that everything gets where it should.
+//! The calm, and what is checked after it: that all nodes agree, and that every message arrives where it should.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,13 +15,13 @@ use super::node::Node;
 use super::simulation::Cluster;
 use super::site::Site;
 
-/// For how long clients may go on logging in after everything was mended.
-const RESTLESS: Duration = Duration::from_secs(120);
+/// For how long clients may go on logging in after all faults have ended.
+const LOGIN_PATIENCE: Duration = Duration::from_secs(120);
 /// How long letters and publications may take in the calm: a repetition, its relay and its receipt.
-const ARRIVES: Duration = Duration::from_secs(60);
+const ARRIVAL_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Cluster {
-    /// Mends everything but the processes that do not run: all messages arrive within this delay, all nodes are awake.
+    /// Ends all faults, but starts no node that does not run: all messages arrive within this delay, all nodes are awake.
     pub fn mend(&mut self, delay: Duration) {
         self.note(|| "everything is mended".into());
         for node in 0..self.nodes() {
@@ -40,15 +40,15 @@ impl Cluster {
         self.disturbed = self.disturbed.max(arrived);
     }
 
-    /// How long all may take to agree after the calm has begun, for messages that take this long (D16).
+    /// How long the nodes may take to agree after the calm has begun, if messages take up to this long (D16).
     pub fn bound(&self, delay: Duration) -> Duration {
         let settings: &Settings = &self.settings.directory.clone().into_settings();
         let transfer = Duration::from_secs_f64(self.bytes() as f64 / f64::from(settings.answer_rate));
-        settings.lease.max(2 * settings.hello) + Duration::from_secs(1) + 5 * delay + transfer
+        settings.lease.max(2 * settings.hello) + Duration::from_secs(1) + 4 * delay + transfer
     }
 
-    /// How many bytes one node may have to send at most, for all others to know all of it: to each the digests, each bucket that is not
-    /// empty with its header, and each claim with the longest `over`; and where there were very many changes, all that it keeps.
+    /// How many bytes one node may have to send at most, so that all others know all of its claims: to each the digests, each bucket that is
+    /// not empty with its header, and each claim with the longest `over`; and where there were very many changes, all those that it keeps.
     fn bytes(&self) -> usize {
         let (header, digests, claim) = (96, 256 * 16, 64);
         let changes = self.common.borrow().ledger.rush.min(4096) * claim;
@@ -57,15 +57,16 @@ impl Cluster {
         self.nodes().saturating_sub(1) * (digests + changes + header + claims)
     }
 
-    /// Mends everything, waits until no client has logged in for as long as all may take to agree, and checks that they do; then that
-    /// every letter whose users are online has been received, and that who is told to be online is.
+    /// Ends all faults, as [`mend`](Self::mend) does. Waits until no client has logged in for as long as the nodes may take to agree, and checks
+    /// that they do; then that the users who were reported as online are, and that letters and publications between users who are online
+    /// arrive.
     ///
     /// # Errors
     /// The first violation.
     pub fn calm(&mut self, delay: Duration) -> Result<(), Violation> {
         self.mend(delay);
-        let patience = self.now().saturating_add(RESTLESS);
-        let grace = self.settings.directory.offline_grace;
+        let patience = self.now().saturating_add(LOGIN_PATIENCE);
+        let grace = self.settings.directory.offline_grace.max(self.settings.directory.sent_away_grace);
         while self.violation().is_none() {
             let quiet = self.quiet_since();
             let bound = self.bound(delay);
@@ -78,15 +79,15 @@ impl Cluster {
                 self.agreement();
                 self.run_for(grace + LATE);
                 if self.quiet_since() == quiet && self.violation().is_none() {
-                    self.books();
+                    self.nothing_repaired();
                     self.presence();
-                    self.locked_out();
+                    self.nobody_locked_out();
                     break;
                 }
             }
         }
         if self.violation().is_none() {
-            self.use_it(delay);
+            self.use_calm(delay);
         }
         self.violation().map_or(Ok(()), Err)
     }
@@ -110,7 +111,7 @@ impl Cluster {
         truth
     }
 
-    /// All nodes hold the same opinion, and the right one.
+    /// All nodes agree on the node of every user, and are right.
     fn agreement(&self) {
         let truth = self.truth();
         for (user, nodes) in &truth {
@@ -125,11 +126,14 @@ impl Cluster {
                     self.found("D2", None, format!("two nodes are named {}", site.name));
                 }
                 self.opinions(&site, node, &truth);
+                if let Some((room, _)) = site.entered.iter().find(|(_, confirmed)| !**confirmed) {
+                    self.found("D13", None, format!("node {} has not joined {room:?}", site.port));
+                }
             }
         }
         for (nth, site) in self.sites.iter().enumerate() {
             if let Some(node) = site.borrow().running() {
-                self.company(nth, node, &names);
+                self.nodes_heard(nth, node, &names);
             }
         }
     }
@@ -158,7 +162,7 @@ impl Cluster {
         }
     }
 
-    fn company(&self, nth: usize, node: &Node, names: &BTreeSet<directory::Node>) {
+    fn nodes_heard(&self, nth: usize, node: &Node, names: &BTreeSet<directory::Node>) {
         let directory = node.directory();
         if directory.is_cut_off() {
             self.found("D9", None, format!("node {nth} is cut off in the calm"));
@@ -175,8 +179,8 @@ impl Cluster {
         }
     }
 
-    /// Whoever applied all changes of the others, each once and in order, has nothing to repair.
-    fn books(&self) {
+    /// A node that applied all changes of the others, each once and in order, had nothing to repair.
+    fn nothing_repaired(&self) {
         let churned = self.common.borrow().ledger.churned;
         for site in self.sites.iter().map(|site| site.borrow()).filter(|_| !churned) {
             let repaired = site.running().map_or(0, |node| node.directory().stats().repaired);
@@ -186,7 +190,7 @@ impl Cluster {
         }
     }
 
-    /// Who is told to be online is.
+    /// Each node's events say the right users are online.
     fn presence(&self) {
         let online: BTreeSet<User> = self.truth().into_keys().collect();
         for site in self.sites.iter().map(|site| site.borrow()).filter(|site| site.running().is_some()) {
@@ -202,8 +206,8 @@ impl Cluster {
         }
     }
 
-    /// Nobody who wants to be online was closed for good by a login that nobody has.
-    fn locked_out(&self) {
+    /// No user has only sessions that were closed with the final code, as if another one had the user.
+    fn nobody_locked_out(&self) {
         let superseded = Cause::Stopped(Loss::Close(self.settings.directory.superseded_code.get()));
         let users: BTreeSet<&User> = self.seats.iter().map(|seat| &seat.user).collect();
         for user in users {
@@ -215,8 +219,8 @@ impl Cluster {
         }
     }
 
-    /// Now messages to everybody who is online are routed, and publications reach all members of a room once.
-    fn use_it(&mut self, delay: Duration) {
+    /// During the calm messages to everybody who is online are routed, and publications reach all members of a room once.
+    fn use_calm(&mut self, delay: Duration) {
         let online: Vec<User> = self.truth().into_keys().collect();
         {
             let ledger = &mut self.common.borrow_mut().ledger;
@@ -268,7 +272,7 @@ impl Cluster {
             let found = missing.find(|(_, letter)| open(cluster, &letter.from) && open(cluster, &letter.to));
             found.map(|(nth, letter)| (nth, letter.to.clone()))
         };
-        let until = self.now().saturating_add(ARRIVES);
+        let until = self.now().saturating_add(ARRIVAL_PATIENCE);
         while self.now() < until && self.violation().is_none() && missing(self).is_some() {
             self.run_for(Duration::from_secs(1));
         }

@@ -1,4 +1,4 @@
-//! What happens to the nodes and brokers of a simulated cluster.
+//! Faults of the nodes and brokers of a simulated cluster, and their ends.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use super::simulation::Cluster;
 use super::site::Wall;
 use crate::sim::ServerId;
 
-/// What happens to nodes and brokers. What makes no sense does nothing.
+/// What happens to nodes and brokers. A call that makes no sense, as to wake a node that is awake, does nothing.
 impl Cluster {
-    /// A second process under the name of a node. Its number.
+    /// Starts a second process under the name of a node. Returns its number.
     pub fn twin(&mut self, node: usize, broker: usize, wall: Wall) -> usize {
         let name = self.sites[node].borrow().name.clone();
         let twin = self.node(name.as_str(), broker);
@@ -19,7 +19,7 @@ impl Cluster {
         twin
     }
 
-    /// A node's process ends without a word; its clients' connections are reset.
+    /// A node's process ends without a goodbye; its clients' connections are reset.
     pub fn crash(&mut self, node: usize) {
         self.disturbed = self.now();
         let server = self.server(node);
@@ -28,7 +28,7 @@ impl Cluster {
         self.common.borrow_mut().brokers.disconnect(node);
     }
 
-    /// A node's process starts anew, with the clock as it is then; nothing if it runs.
+    /// A node's process starts again, with this wall clock; nothing if it runs.
     pub fn start(&mut self, node: usize, wall: Wall) {
         if self.sites[node].borrow().node.is_some() {
             return;
@@ -38,7 +38,7 @@ impl Cluster {
         let mut site = self.sites[node].borrow_mut();
         site.wall = wall;
         site.start(now, self.settings.hub.clone(), self.settings.directory.clone());
-        // A question for the process before may be answered by this one, whose changes have other numbers.
+        // A question for the earlier process may be answered by this one, whose changes have other numbers.
         self.common.borrow_mut().ledger.churned |= site.life.1 > 1;
         self.sim.start(server);
         let broker = self.common.borrow().brokers.broker_of(node);
@@ -55,17 +55,17 @@ impl Cluster {
         }
     }
 
-    /// A node's clock is set.
+    /// Sets a node's wall clock.
     pub fn set_wall(&mut self, node: usize, wall: Wall) {
         self.sites[node].borrow_mut().wall = wall;
     }
 
-    /// A node's clock.
+    /// A node's wall clock.
     pub fn wall(&self, node: usize) -> Wall {
         self.sites[node].borrow().wall
     }
 
-    /// A node stands still while time goes on.
+    /// Suspends a node, as SIGSTOP or a frozen machine does, until [`wake`](Self::wake).
     pub fn suspend(&mut self, node: usize) {
         self.disturbed = self.now();
         if self.sites[node].borrow().node.is_some() {
@@ -75,8 +75,8 @@ impl Cluster {
         }
     }
 
-    /// It goes on. What has arrived meanwhile is read after the clock or before it; or it is lost, as a broker drops what is
-    /// not read for long.
+    /// A suspended node goes on. With `timer_first` its timer runs before it reads what has arrived meanwhile, otherwise after that. With
+    /// `interrupted` what has arrived is lost, as a broker drops what is not read for long, and the node is told.
     pub fn wake(&mut self, node: usize, timer_first: bool, interrupted: bool) {
         if !self.sites[node].borrow().suspended {
             return;
@@ -100,7 +100,7 @@ impl Cluster {
         }
     }
 
-    /// A node connects to a broker anew, or to another one; what was under way to it is lost, and it is told.
+    /// A node connects to a broker again, or to another one. What was under way to it is lost, and it is told.
     pub fn reconnect(&mut self, node: usize, broker: usize) {
         self.disturbed = self.now();
         if self.sites[node].borrow().node.is_some() {
@@ -123,7 +123,7 @@ impl Cluster {
         self.common.borrow_mut().brokers.set_up(broker, false);
     }
 
-    /// A broker starts, and its nodes connect.
+    /// A broker starts again, and its nodes connect to it.
     pub fn start_broker(&mut self, broker: usize) {
         self.disturbed = self.now();
         let nodes = self.common.borrow_mut().brokers.set_up(broker, true);
@@ -132,17 +132,17 @@ impl Cluster {
         }
     }
 
-    /// What is sent on a part of the way is lost from now on.
+    /// From now on what is sent on this leg is lost.
     pub fn cut(&mut self, leg: Leg) {
         self.brokers().cut(leg);
     }
 
-    /// What is sent on a part of the way waits from now on.
+    /// From now on what is sent on this leg waits.
     pub fn stall(&mut self, leg: Leg) {
         self.brokers().stall(leg);
     }
 
-    /// It works again, and what has waited goes on.
+    /// The leg works again, and what has waited goes on.
     pub fn heal(&mut self, leg: Leg) {
         self.disturbed = self.now();
         let (now, server) = (self.now(), self.server(0));

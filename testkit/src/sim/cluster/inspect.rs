@@ -1,4 +1,4 @@
-//! What is looked at from time to time: each node for itself.
+//! The checks of each node that are made every 250 ms.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What must hold always, whatever the network does, and the accounts that show it.
+//! The accounts of messages, publications and events, and the checks of what must always hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,7 +10,7 @@ use heartline::{ConnId, Timestamp};
 
 use super::mark::{Kind, Mark};
 
-/// One process of a node: the number of the node, and which start of it this is.
+/// One process of a node: the number of the node, and which of its starts this is, from 1.
 pub(super) type LifeId = (usize, u64);
 /// A connection on one process of a node.
 type Place = (LifeId, ConnId);
@@ -20,41 +20,41 @@ type Place = (LifeId, ConnId);
 #[error("{clause} at {at}: {what}")]
 #[non_exhaustive]
 pub struct Violation {
-    /// The clause of the specification.
+    /// The clause of the specification, such as `D10`.
     pub clause: &'static str,
     /// When it was found.
     pub at: Timestamp,
     /// What was found.
     pub what: String,
-    /// Whom it concerns.
+    /// The user whom it concerns, if it concerns one.
     pub about: Option<User>,
 }
 
-/// What happened in all.
+/// What has happened so far, in numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Tally {
     /// Logins that hubs took.
     pub logins: u64,
-    /// Connections that were closed because a later login replaced theirs.
+    /// Connections that were closed with 4409: a later login knew of them.
     pub superseded: u64,
-    /// Connections that were closed because of a login that did not know of theirs.
+    /// Connections that were closed with 4509: neither login knew of the other.
     pub concurrent: u64,
-    /// Messages that clients sent to other users, and their outcomes.
+    /// Messages that clients sent to other users.
     pub relays: u64,
-    /// Queued by a hub.
+    /// Those of them that ended as routed.
     pub routed: u64,
-    /// Certainly delivered to nobody.
+    /// Those of them that ended as offline.
     pub offline: u64,
-    /// No answer in time.
+    /// Those of them that ended as unknown.
     pub unknown: u64,
-    /// Of these, those that arrived.
+    /// Those of the unknown that arrived.
     pub unknown_arrived: u64,
-    /// Letters that were received again.
+    /// How often a letter was received that had been received before.
     pub repeats: u64,
-    /// How often a node was told that a user is offline.
+    /// Offline events of all nodes.
     pub departures: u64,
-    /// Publications that were queued for somebody.
+    /// Publications that were queued, one for each connection that heard them.
     pub published: u64,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// A message for a user, each time that a client sends it.
+/// A message for a user. A letter that is repeated is a new one each time.
 struct Relay {
     by: Place,
     to: User,
@@ -99,14 +99,14 @@ pub(super) struct Ledger {
     online: BTreeMap<LifeId, BTreeSet<User>>,
     /// By the number of a publication: its sender and its room, and who has heard it.
     published: BTreeMap<u64, (Place, Room, BTreeSet<Place>)>,
-    /// Since when every message to somebody online is to be routed.
+    /// During the calm: since when every message to these users is to be routed.
     pub(super) calm_since: Option<Timestamp>,
     pub(super) reachable: BTreeSet<User>,
     pub(super) letters: Vec<Letter>,
     pub(super) violations: Vec<Violation>,
     /// Whether a node may have forgotten changes that others missed, or another process has its name.
     pub(super) churned: bool,
-    /// How many changes a node made at once at most.
+    /// The most changes that a node made at once.
     pub(super) rush: usize,
     /// When a user last logged in, or a connection ended.
     pub(super) last_change: Timestamp,
@@ -176,7 +176,7 @@ impl Ledger {
         self.require(goes_up, "D11", user, || format!("the count of {conn:?} went from {before} to {count}"));
     }
 
-    /// A node told what became of a message.
+    /// A node reported the outcome of a message.
     pub(super) fn ended(&mut self, by: Place, tag: u64, outcome: Outcome, message: Option<&[u8]>) {
         let Some(relay) = self.relays.get_mut(&tag) else {
             return self.violated("D10", None, format!("an outcome for {tag}, which was never sent"));
@@ -222,7 +222,7 @@ impl Ledger {
         self.require(!calm || expected || !online, "D10", to, || format!("relay {tag} is {outcome} in the calm"));
     }
 
-    /// The messages of living nodes that have had no outcome for so long. What dead ones sent is not expected to have one.
+    /// No message of a node that runs waits for its outcome for longer than this. What a dead node sent needs no outcome.
     pub(super) fn overdue(&mut self, patience: Duration, awake: impl Fn(LifeId) -> Option<Timestamp>) {
         let mut late = Vec::new();
         for serial in &self.pending {
@@ -250,7 +250,7 @@ impl Ledger {
         }
     }
 
-    /// What a directory told of users.
+    /// A directory's event about a user.
     pub(super) fn told(&mut self, life: LifeId, event: &Event) {
         self.tally.departures += u64::from(matches!(event, Event::Offline(_)));
         let online = self.online.entry(life).or_default();
@@ -265,12 +265,12 @@ impl Ledger {
         }
     }
 
-    /// Who is online by what a node was told.
+    /// Who is online by the events of a node's directory.
     pub(super) fn online(&self, life: LifeId) -> BTreeSet<User> {
         self.online.get(&life).cloned().unwrap_or_default()
     }
 
-    /// A client received a message: true for a letter that is to be acknowledged.
+    /// A client received a message. Returns the number of the letter to be acknowledged, if it is one.
     pub(super) fn read(&mut self, user: &User, from: &User, message: &[u8]) -> Option<u64> {
         let mark = Mark::of(message)?;
         let letter = self.letters.get_mut(usize::try_from(mark.letter).ok()?)?;

@@ -1,4 +1,4 @@
-//! What the nodes and clients of a simulated cluster say to each other.
+//! The protocol between the nodes and the clients of a simulated cluster.
 
 use heartline::directory::{Outcome, RemoteConn, User};
 use heartline::hub::Room;
@@ -7,7 +7,7 @@ use heartline::hub::Room;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Line {
-    /// To the node: who this is. Nobody checks it.
+    /// To the node: a login as this user. Nobody checks it.
     LogIn(User),
     /// To the client: it is logged in as this user.
     Welcome(User),
@@ -15,7 +15,7 @@ pub enum Line {
     Relay {
         /// The recipient.
         to: User,
-        /// The number under which its outcome is told.
+        /// The number that comes back with the outcome.
         tag: u64,
         /// Whether it is dropped rather than queued for a slow connection.
         volatile: bool,
@@ -24,7 +24,7 @@ pub enum Line {
     },
     /// To the client: what became of its message.
     Outcome {
-        /// The number it gave.
+        /// The tag of the message.
         tag: u64,
         /// What became of it.
         outcome: Outcome,
@@ -33,14 +33,14 @@ pub enum Line {
     Delivered {
         /// The sender.
         from: User,
-        /// The sender's connection and count, if that is on another node.
+        /// The sender's connection and the count of the message, if the sender is on another node.
         count: Option<(RemoteConn, u64)>,
         /// The message.
         message: Vec<u8>,
     },
-    /// To the node: this client wants to hear what is published to a room.
+    /// To the node: this client joins a room.
     Join(Room),
-    /// To the node: no more.
+    /// To the node: this client leaves a room.
     Leave(Room),
     /// To the client: its node has let it into the room.
     Joined(Room),
@@ -61,7 +61,7 @@ pub enum Line {
 }
 
 impl Line {
-    /// How many bytes it counts as.
+    /// How many bytes it counts as: 16, and the length of its message.
     pub fn bytes(&self) -> u32 {
         let payload = match self {
             Self::Relay { message, .. } | Self::Delivered { message, .. } => message.len(),

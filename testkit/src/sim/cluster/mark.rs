@@ -1,6 +1,6 @@
-//! What a message of the simulation is about, as its bytes.
+//! The first bytes of each message of the simulation, by which the checks recognise it.
 
-/// What a client means by a message.
+/// Which kind of message it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Kind {
     /// It is repeated until its acknowledgement comes.
@@ -20,7 +20,7 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// With so many bytes besides.
+    /// Its bytes, followed by this many bytes of padding.
     pub(super) fn to_bytes(self, padding: usize) -> Vec<u8> {
         let mut bytes = vec![self.kind as u8];
         bytes.extend(self.serial.to_be_bytes());

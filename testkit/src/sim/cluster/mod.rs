@@ -24,7 +24,7 @@
 //!     cluster.run_for(10 * SECOND);
 //!     assert_eq!(cluster.letter(letter), (0, false));
 //!
-//!     // Everything is mended, and all agree within the time that the specification promises.
+//!     // All faults end, and all nodes agree within the time that the specification promises.
 //!     cluster.calm(DELAY).unwrap_or_else(|violation| panic!("{violation}\n{}", cluster.trace(None, 60)));
 //!     assert_eq!((cluster.state(bob), cluster.letter(letter).1), (State::Open, true));
 //! });
@@ -41,15 +41,17 @@
 //!
 //! # What is checked
 //!
-//! All the time: a message that is told to be routed was queued by one hub once; every message has one outcome, in time, and comes
-//! back unless it was routed; one that certainly reached nobody reached nobody; order and counts; publications come once, to those
-//! in the room; online and offline alternate; a hub and its directory serve the same users; packets are no longer than they may be; every
-//! node has a deadline. [`calm`](Cluster::calm) checks that all nodes agree within the bound of the specification (D16), that no user has two
-//! connections, that who is told to be online is, that messages are routed and letters and publications arrive.
+//! All the time: a message that is reported as routed was queued by one hub, once; every message has one outcome, in time, and comes back
+//! unless it was routed; one that is reported as offline, full or dropped reached nobody; messages keep their order and counts; a publication
+//! arrives once, at those in its room; online and offline events alternate; a hub and its directory serve the same users; no packet is longer
+//! than `max_payload`; every node has a deadline. [`calm`](Cluster::calm) checks that all nodes agree within the bound of the specification
+//! (D16), that no user has two connections, that the users who were reported as online are, that messages are routed, and that letters and
+//! publications arrive.
 //!
-//! [`Script`] draws random lives; the example `cluster_seeds` runs millions of them, and makes one that fails as short as it can.
+//! [`Script`] draws random lives of clusters. The example `cluster_seeds` runs millions of them, and makes one that fails as short as it can:
+//! `cargo run --release -p heartline-testkit --example cluster_seeds -- 0..1000000`.
 //!
-//! [`Node`] has no sockets and no clock, and its source is the model for a server: how a hub and a directory are wired.
+//! [`Node`] has no sockets and no clock. Its source is the model for a server: it shows how a hub and a directory are wired.
 
 mod brokers;
 mod calm;

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use heartline::directory::{self, Destination, Directory, Event, NodeMembers, Outcome, RoomHash, UnixTime, User};
-use heartline::hub::{self, Hub, Room, Route};
+use heartline::directory::{
+    self, Departure, Destination, Directory, Event, NodeMembers, Outcome, RoomHash, UnixTime, User,
+};
+use heartline::hub::{self, Hub, Room, Route, Undelivered};
 use heartline::{CloseCode, ConnId, Timestamp};
 
 use super::line::Line;
 
-/// Something that a node wants from its sockets, from the broker, or to be known.
+/// Something for a node's sockets, for the broker, or for the application.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Output {
     /// Queue this on a connection.
@@ -18,30 +20,30 @@ pub enum Output {
     Ping(ConnId),
     /// Answer the client's ping.
     Pong(ConnId),
-    /// Send a close frame, then report the end of the connection.
+    /// Send a close frame with this code and the time to stay away, then report the end of the connection.
     Close(ConnId, CloseCode, Option<Duration>),
     /// Drop the connection.
     Abort(ConnId),
     /// Give this to the broker.
     Publish(Destination, Vec<u8>),
-    /// Receive what is published to a room.
+    /// Receive from now on what is published to a room.
     Subscribe(RoomHash),
-    /// No more.
+    /// Receive it no longer.
     Unsubscribe(RoomHash),
     /// What became of a client's message: the connection, the tag, the outcome, and the message if it came back.
     Outcome(ConnId, u64, Outcome, Option<Vec<u8>>),
     /// A room was entered; whether that is confirmed.
     Entered(Room, bool),
-    /// Who is in a room on other nodes: the tag, what they said, who said nothing.
+    /// Who is in a room on other nodes: the tag, what they said, and the nodes that did not answer.
     Members(u64, Vec<NodeMembers>, Vec<directory::Node>),
-    /// What the directory has to tell.
+    /// An event of the directory.
     Event(Event),
 }
 
 /// A broadcast in the hub: its sender may be on another node.
 type Said = (Option<User>, Vec<u8>);
 
-/// What one of the two machines asked for. All is carried out in the order in which it was pulled, so that what the directory publishes
+/// An action of one of the two machines. All are carried out in the order in which they were pulled, so that what the directory publishes
 /// stays in order even if carrying out one action makes it publish more.
 enum Owed {
     Hub(hub::Action<User, Said>),
@@ -69,7 +71,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node that starts now. Its hub replaces on a second login, and tells nobody who is online: the directory does.
+    /// A node that starts now. The hub has to be configured to replace on a second login. Its presence events are not used: the directory's are.
     pub fn new(hub: Hub<User, Said>, directory: Directory, now: Timestamp, wall: UnixTime) -> Self {
         let (clients, rooms) = (BTreeMap::new(), BTreeMap::new());
         Self { hub, directory, clients, rooms, owed: VecDeque::new(), outputs: VecDeque::new(), now, wall }
@@ -100,26 +102,26 @@ impl Node {
         self.rooms.contains_key(room)
     }
 
-    /// When [`timer`](Self::timer) is to be called.
+    /// When [`timer`](Self::timer) is to be called; `None` for never.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.hub.deadline().into_iter().chain(self.directory.deadline()).min()
     }
 
-    /// What is to be done next.
+    /// What is to be done next, if anything. To be called after each input until it is `None`.
     pub fn next_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// To be called before each of the following: what the clocks say.
+    /// Sets the time of the next input, by the monotonic clock and the wall clock. To be called before each of the following.
     pub fn at(&mut self, now: Timestamp, wall: UnixTime) -> &mut Self {
         (self.now, self.wall) = (now, wall);
         self
     }
 
-    /// A client dials. A node that has stopped, or that is cut off and sends its clients away then, takes nobody.
+    /// A client dials. A node that has stopped admits nobody, nor does one that is cut off, if it is to send its clients away.
     ///
     /// # Errors
-    /// The HTTP status to refuse it with, and after how long it may come again.
+    /// The HTTP status of the refusal, and after how long the client may come again.
     pub fn dial(&mut self, request: &hub::Request<'_>) -> Result<ConnId, (u16, Option<Duration>)> {
         let alone = self.directory.is_cut_off() && self.directory.config().send_away_when_cut_off;
         if self.directory.is_stopped() || alone {
@@ -131,7 +133,7 @@ impl Node {
         Ok(conn)
     }
 
-    /// A frame that means nothing but life.
+    /// A frame arrived that means nothing else than that the client is alive.
     pub fn alive(&mut self, conn: ConnId) {
         self.tell_hub(hub::Input::Alive { conn, bytes: 0 });
         self.settle();
@@ -144,7 +146,7 @@ impl Node {
         self.settle();
     }
 
-    /// What a client said.
+    /// A client's line arrived.
     pub fn line(&mut self, conn: ConnId, line: Line) {
         self.tell_hub(hub::Input::Alive { conn, bytes: line.bytes() });
         match line {
@@ -161,26 +163,26 @@ impl Node {
         self.settle();
     }
 
-    /// A connection ended. The user meant to leave if the client closed it with 1000.
-    pub fn closed(&mut self, conn: ConnId, logged_out: bool) {
+    /// A connection ended.
+    pub fn closed(&mut self, conn: ConnId, departure: Departure) {
         self.tell_hub(hub::Input::Closed { conn });
-        self.ended(conn, logged_out);
+        self.ended(conn, departure);
         self.settle();
     }
 
-    /// Something arrived from the broker.
+    /// A packet arrived from the broker.
     pub fn received(&mut self, payload: Vec<u8>) {
         self.tell_directory(directory::Input::Received { payload });
         self.settle();
     }
 
-    /// The connection to the broker was lost and is there again, or the broker has dropped something.
+    /// The connection to the broker was lost and is there again, or the broker has dropped packets.
     pub fn interrupted(&mut self) {
         self.tell_directory(directory::Input::Interrupted);
         self.settle();
     }
 
-    /// Who is in a room on the other nodes?
+    /// Asks who is in a room on the other nodes. Answered with [`Output::Members`].
     pub fn ask_members(&mut self, room: Room, limit: u32, tag: u64) {
         self.tell_directory(directory::Input::AskMembers { room, limit, tag });
         self.settle();
@@ -193,7 +195,7 @@ impl Node {
         self.settle();
     }
 
-    /// The server goes down: clients first, then the node says goodbye.
+    /// The server shuts down: first the hub drains, as [`hub::Input::Shutdown`] says, then the node says goodbye.
     pub fn shut_down(&mut self, within: Duration, pace: Duration, spread: Duration) {
         self.tell_hub(hub::Input::Shutdown { within, pace, spread });
         self.settle();
@@ -234,14 +236,14 @@ impl Node {
             Action::Pong { conn, .. } => self.outputs.push_back(Output::Pong(conn)),
             Action::Close { conn, code, retry_after, .. } => {
                 self.outputs.push_back(Output::Close(conn, code, retry_after));
-                self.ended(conn, false);
+                self.ended(conn, Departure::by_close(code));
             }
             Action::Abort { conn, .. } => {
                 self.outputs.push_back(Output::Abort(conn));
-                self.ended(conn, false);
+                self.ended(conn, Departure::Lost);
             }
             Action::Event(hub::Event::Drained) => self.tell_directory(directory::Input::Leave),
-            // Relays go by `route`; who is online is told by the directory.
+            // Relays go by `route`; presence is the directory's.
             _ => {}
         }
     }
@@ -253,14 +255,17 @@ impl Node {
             Action::Subscribe { room } => self.outputs.push_back(Output::Subscribe(room)),
             Action::Unsubscribe { room } => self.outputs.push_back(Output::Unsubscribe(room)),
             Action::Close { conn, code } => self.tell_hub(hub::Input::Close { conn, code }),
-            Action::Deliver { relay, to, from, conn, count, message, .. } => {
-                let outcome = match self.hub.conn_of(&to) {
-                    Some(recipient) => {
+            Action::Deliver { relay, to, from, conn, count, message, volatile } => {
+                let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
+                let outcome = match self.hub.deliver(self.now, &to, bytes, volatile) {
+                    Ok(recipient) => {
                         let line = Line::Delivered { from, count: Some((conn, count)), message };
                         self.outputs.push_back(Output::Send(recipient, line));
                         Outcome::Routed
                     }
-                    None => Outcome::Offline,
+                    Err(Undelivered::Offline) => Outcome::Offline,
+                    Err(Undelivered::Full) => Outcome::Full,
+                    Err(Undelivered::Dropped) => Outcome::Dropped,
                 };
                 self.tell_directory(directory::Input::Delivered { relay, outcome });
             }
@@ -286,13 +291,13 @@ impl Node {
                 }
             }
             Action::Event(event) => self.outputs.push_back(Output::Event(event)),
-            // Too long for the other nodes: those here have heard it.
+            // Too long for the other nodes; the clients here have it.
             Action::BroadcastRefused { .. } => {}
             _ => {}
         }
     }
 
-    /// A login that is renewed on its connection is no new one.
+    /// A login that is renewed on its connection is not reported again.
     fn logged_in(&mut self, conn: ConnId, user: User) {
         self.outputs.push_back(Output::Send(conn, Line::Welcome(user.clone())));
         let Some(client) = self.clients.get_mut(&conn) else { return };
@@ -324,18 +329,18 @@ impl Node {
         }
     }
 
-    /// The end of a connection was decided, or came. The second of both finds nothing.
-    fn ended(&mut self, conn: ConnId, logged_out: bool) {
+    /// The close of a connection was decided, or the connection has ended; the second of the two finds nothing.
+    fn ended(&mut self, conn: ConnId, departure: Departure) {
         let Some(client) = self.clients.get(&conn) else { return };
         for room in client.rooms.clone() {
             self.left(conn, &room);
         }
         if let Some(user) = self.clients.remove(&conn).and_then(|client| client.user) {
-            self.tell_directory(directory::Input::Ended { conn, user, logged_out });
+            self.tell_directory(directory::Input::Ended { conn, user, departure });
         }
     }
 
-    /// Local first, else to the node that the directory knows.
+    /// By the hub if the user is here, else by the directory.
     fn relay(&mut self, conn: ConnId, to: User, tag: u64, volatile: bool, message: Vec<u8>) {
         let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
         let outcome = match self.hub.route(self.now, conn, &to, bytes, volatile) {
@@ -355,7 +360,7 @@ impl Node {
         self.outputs.push_back(Output::Outcome(conn, tag, outcome, Some(message)));
     }
 
-    /// Here by the hub, on the other nodes by their directories.
+    /// By the hub for the clients here, by the directory for those on other nodes.
     fn publish(&mut self, conn: ConnId, room: Room, message: Vec<u8>) {
         let Some(user) = self.user_of(conn).cloned() else { return };
         let (bytes, from) = (u32::try_from(message.len()).unwrap_or(u32::MAX), Some(user));

@@ -1,4 +1,4 @@
-//! Random lives of clusters, by the seed.
+//! Random lives of clusters, each drawn from a seed, and made shorter if it breaks a rule.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::sim::Random;
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A cluster and what happens to it, at which times.
+/// A cluster, and what happens to it at which times.
 #[derive(Clone, Debug)]
 pub struct Script {
     seed: u64,
@@ -30,40 +30,40 @@ pub struct Script {
     directory: directory::Settings,
 }
 
-/// A script that breaks a rule, as short as it was found to do that, with what then happens.
+/// A script that breaks a rule, made as short as was found, with what happens in it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{violation}\n{script}{trace}")]
 #[non_exhaustive]
 pub struct Failure {
-    /// The rule.
+    /// The violation.
     pub violation: Violation,
     /// What is left of the script.
     pub script: Script,
-    /// What happens last, to all and to the user whom it concerns.
+    /// The last 50 lines of what happened to everybody and to the user whom it concerns.
     pub trace: String,
 }
 
 impl Script {
-    /// A small cluster with faults: 2 to 5 nodes, mostly up to 15 users and at most 40, for 10 to 40 s.
+    /// Draws a small cluster with faults: 2 to 5 nodes, 1 to 3 brokers, mostly up to 11 users and at most 39, for 10 to 40 s.
     pub fn draw(seed: u64) -> Self {
         let mut draw =
             Draw { random: Random::new(seed), nodes: 0, sessions: 0, brokers: 0, end: SECOND, steps: Vec::new() };
         draw.script(seed)
     }
 
-    /// Lets it happen, then the calm.
+    /// Runs the script, and then the calm.
     ///
     /// # Errors
-    /// What was ruled out and happened.
+    /// The first violation.
     pub fn run(&self) -> Result<Tally, Violation> {
         let cluster = self.play(false);
         cluster.violation().map_or(Ok(cluster.tally()), Err)
     }
 
-    /// As [`run`](Self::run); but a script that fails is made shorter as long as it fails.
+    /// As [`run`](Self::run), but a script that fails is made shorter, in up to 400 tries, as long as it breaks the same rule.
     ///
     /// # Errors
-    /// What is left of it.
+    /// The shortest script that was found.
     pub fn explain(self) -> Result<Tally, Box<Failure>> {
         let found = match self.run() {
             Ok(tally) => return Ok(tally),
@@ -171,12 +171,12 @@ impl Draw {
     }
 
     fn directory(&mut self) -> directory::Settings {
-        let mut settings = directory::Settings::default();
+        let mut settings = directory::Settings { sent_away_grace: 4 * SECOND, ..directory::Settings::default() };
         if self.random.chance(1, 2) {
             settings.hello = 250 * MILLISECOND;
             settings.lease = SECOND;
             settings.relay_timeout = 500 * MILLISECOND;
-            settings.offline_grace = 700 * MILLISECOND;
+            (settings.offline_grace, settings.sent_away_grace) = (700 * MILLISECOND, 900 * MILLISECOND);
         }
         if self.random.chance(1, 3) {
             settings.answer_rate = 16 * 1024;
@@ -210,7 +210,7 @@ impl Draw {
         Wall { ahead, drift }
     }
 
-    /// Everybody logs in somewhere early; some move, log out, or lose their connection, then or again and again.
+    /// Everybody logs in somewhere within 3 s. Some move, log out, or lose their connection, once or several times.
     fn logins(&mut self) {
         for node in 0..self.nodes {
             let wall = self.wall();
@@ -264,7 +264,7 @@ impl Draw {
         self.at(at, step);
     }
 
-    /// Something goes wrong, and mostly is mended some time later.
+    /// Something goes wrong, and mostly ends some time later.
     fn fault(&mut self) {
         let (at, node, broker) = (self.time(), self.below(self.nodes), self.below(self.brokers));
         let after = at + self.random.duration(100 * MILLISECOND..10 * SECOND);

@@ -1,4 +1,4 @@
-//! How a simulated cluster is set up.
+//! The settings of a simulated cluster.
 
 use std::time::Duration;
 
@@ -12,19 +12,25 @@ use heartline::{directory, hub};
 pub struct Settings {
     /// How many brokers there are, each linked with all others: 1 or more. Default 2.
     pub brokers: usize,
-    /// The hubs' config. By default heartline's, but every second login is taken and frames are not limited.
+    /// The hubs' config. By default heartline's, but without `supersede_limit`, without limits on frames, and with `others_serve`.
     pub hub: hub::Config,
     /// The directories' config. Default heartline's.
     pub directory: directory::Config,
     /// The clients' config. By default a client finds a dead connection after 9 s and comes back after at most 2 s.
     pub session: heartline::Config,
-    /// Whether to note what happens, for a failure to tell. It costs more than the simulation itself. Default `false`.
+    /// Whether to keep a trace of what happens, to be shown with a violation. It costs more than the simulation itself. Default `false`.
     pub traced: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        let hub = hub::Settings { supersede_limit: None, messages: None, bytes: None, ..hub::Settings::default() };
+        let hub = hub::Settings {
+            supersede_limit: None,
+            messages: None,
+            bytes: None,
+            others_serve: true,
+            ..hub::Settings::default()
+        };
         let (interval, timeout) = (Duration::from_secs(6), Duration::from_secs(3));
         let mode = HeartbeatMode::WhenIdle { interval, timeout };
         let session = heartline::Settings {

@@ -1,4 +1,4 @@
-//! What all nodes and clients of a simulated cluster have in common.
+//! What all nodes and clients of a simulated cluster share: brokers, accounts, trace, and packets under way.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ impl Shared {
         }
     }
 
-    /// Lets these arrive.
+    /// Lets these packets arrive at their times.
     pub(super) fn post(&mut self, network: &mut Network<Line>, arrivals: Vec<(Timestamp, Flight)>) {
         for (at, flight) in arrivals {
             self.posted += 1;
@@ -72,7 +72,7 @@ impl Shared {
         }
     }
 
-    /// What arrives under this name, unless it was lost.
+    /// The packet that arrives with the timer of this name, unless it was lost.
     pub(super) fn take(&mut self, name: u64) -> Option<Vec<u8>> {
         let flight = self.post.remove(&name)?;
         self.brokers.arrive(&flight)

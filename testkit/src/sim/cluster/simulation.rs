@@ -1,10 +1,10 @@
-//! A whole cluster: what a test does with it, and how time passes.
+//! The simulated cluster: building it, looking at it, what users do, and how time passes. What happens to nodes and brokers is in `faults`.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
-use heartline::directory::{self, Directory, User};
+use heartline::directory::{self, Departure, Directory, User};
 use heartline::hub::{self, Room};
 use heartline::{Outgoing, State, Timestamp};
 
@@ -19,8 +19,9 @@ use super::shared::{Common, Shared};
 use super::site::{Site, Wall};
 use crate::sim::{Happening, HostId, Peer, Random, Sim, Wire};
 
-/// How often the cluster is looked at, and letters are sent again that have had no acknowledgement for `REPEAT`.
+/// How often the cluster is checked.
 const LOOK: Duration = Duration::from_millis(250);
+/// After this time without an acknowledgement a letter is sent again.
 const REPEAT: Duration = Duration::from_secs(3);
 
 pub(super) struct Seat {
@@ -31,7 +32,7 @@ pub(super) struct Seat {
 
 /// A simulated cluster. Brokers, nodes and sessions are numbered from 0 in the order in which they were made.
 ///
-/// What must hold always is checked all the time, and [`violation`](Self::violation) tells it; what must hold after the calm is checked by
+/// What must always hold is checked all the time: see [`violation`](Self::violation). What must hold after the calm is checked by
 /// [`calm`](Self::calm).
 pub struct Cluster {
     pub(super) settings: Settings,
@@ -39,7 +40,7 @@ pub struct Cluster {
     pub(super) common: Common,
     pub(super) sites: Vec<Rc<RefCell<Site>>>,
     pub(super) seats: Vec<Seat>,
-    /// When something last went wrong, or was mended.
+    /// When a fault last began or ended.
     pub(super) disturbed: Timestamp,
 }
 
@@ -51,7 +52,7 @@ impl Peer<Line> for At {
     }
 }
 
-/// Building it.
+/// Building a cluster.
 impl Cluster {
     /// A cluster without nodes. The seed decides everything that is random.
     pub fn new(seed: u64, settings: Settings) -> Self {
@@ -63,7 +64,8 @@ impl Cluster {
         Self { settings, sim, common: Rc::new(RefCell::new(shared)), sites, seats, disturbed }
     }
 
-    /// A node that starts now, connected to this broker. Several of one name are two processes of which one is too many.
+    /// A node that starts now, connected to the broker of this number, modulo how many there are. Returns its number. Two of one name are two
+    /// processes of which one is to stop (D2).
     ///
     /// # Panics
     /// For a name that a node cannot have.
@@ -79,7 +81,7 @@ impl Cluster {
         port
     }
 
-    /// A session of this user, which dials nobody yet. A user may have several.
+    /// A session of this user, which does not dial before [`go`](Self::go). Returns its number. A user may have several.
     pub fn session(&mut self, user: &str) -> usize {
         let (user, home) = (User::from(user), Rc::new(RefCell::new(Home::default())));
         let client = Client { user: user.clone(), home: home.clone(), common: self.common.clone() };
@@ -89,14 +91,14 @@ impl Cluster {
     }
 }
 
-/// Looking.
+/// Looking at a cluster.
 impl Cluster {
-    /// The time.
+    /// The simulated time.
     pub fn now(&self) -> Timestamp {
         self.sim.now()
     }
 
-    /// The generator of this simulation.
+    /// The simulation's generator of random numbers.
     pub fn random(&mut self) -> &mut Random {
         self.sim.random()
     }
@@ -121,44 +123,44 @@ impl Cluster {
         Ref::filter_map(self.sites[node].borrow(), |site| site.node.as_ref()).ok()
     }
 
-    /// What is told of a node's directory, if its process runs.
+    /// What `tell` returns for a node's directory; `None` if its process does not run.
     pub fn directory<T>(&self, node: usize, tell: impl FnOnce(&Directory) -> T) -> Option<T> {
         self.look(node).map(|node| tell(node.directory()))
     }
 
-    /// The brokers, to look at and to change their `loss` and `delay`.
+    /// The brokers, to look at them and to change their `loss` and `delay`. It counts as a fault: a calm begins after it.
     pub fn brokers(&mut self) -> RefMut<'_, Brokers> {
         self.disturbed = self.now();
         RefMut::map(self.common.borrow_mut(), |shared| &mut shared.brokers)
     }
 
-    /// What happened in all.
+    /// What has happened so far, in numbers.
     pub fn tally(&self) -> Tally {
         self.common.borrow().ledger.tally
     }
 
-    /// How often a letter was received; what came after the first time was recognised as the same letter. And whether its
-    /// sender knows.
+    /// How often the letter of this number was received, all but the first time recognised as repeats; and whether its sender has the
+    /// acknowledgement.
     pub fn letter(&self, letter: usize) -> (u32, bool) {
         let shared = self.common.borrow();
         let letter = &shared.ledger.letters[letter];
         (letter.received, letter.acknowledged)
     }
 
-    /// The first thing that happened and is ruled out.
+    /// The first violation of the specification; `None` if there is none so far.
     pub fn violation(&self) -> Option<Violation> {
         self.common.borrow().ledger.violations.first().cloned()
     }
 
-    /// The last lines of what happened to everybody and to this user, while it is [noted](Settings::traced).
+    /// The last lines of the [trace](Settings::traced): those about everybody, and those about this user or, with `None`, all users.
     pub fn trace(&self, user: Option<&User>, lines: usize) -> String {
         self.common.borrow().trace.about(user, lines)
     }
 
-    /// Fails if something happened that is ruled out.
+    /// Fails if there is a violation.
     ///
     /// # Panics
-    /// With the violation, and what happened before it if that was [noted](Settings::traced).
+    /// With the violation and the [trace](Settings::traced) before it.
     pub fn verify(&self) {
         if let Some(violation) = self.violation() {
             panic!("{violation}\n{}", self.trace(violation.about.as_ref(), 60));
@@ -172,7 +174,7 @@ impl Cluster {
 
 /// What users do.
 impl Cluster {
-    /// A session dials this node, and leaves the one it is on without a log-out. With `roams` it tries others when it cannot.
+    /// A session dials this node, and leaves the one it is on without a log-out. With `roams` each retry dials a random node.
     pub fn go(&mut self, session: usize, node: usize, roams: bool) {
         let seat = &self.seats[session];
         let mut home = seat.home.borrow_mut();
@@ -191,13 +193,13 @@ impl Cluster {
         self.sim.close(self.seats[session].host, Duration::from_secs(1));
     }
 
-    /// The session's connection is dead and nobody is told, or broken and both sides are.
+    /// The session's connection breaks. With `told` both ends are reset; otherwise it is dead and neither end is told.
     pub fn lose(&mut self, session: usize, told: bool) {
         let host = self.seats[session].host;
         if told { self.sim.reset(host) } else { self.sim.lose(host) }
     }
 
-    /// A message that is repeated until its recipient's acknowledgement comes. Its number.
+    /// Writes a letter: a message that is repeated until its recipient's acknowledgement comes. Returns its number.
     pub fn write(&mut self, from: &User, to: &User) -> usize {
         let letters = &mut self.common.borrow_mut().ledger.letters;
         let (from, to) = (from.clone(), to.clone());
@@ -205,7 +207,7 @@ impl Cluster {
         letters.len() - 1
     }
 
-    /// A message that is sent once, with so many bytes.
+    /// Sends a message once, with this many bytes of padding.
     pub fn say(&mut self, session: usize, to: &User, bytes: usize, volatile: bool) {
         self.transmit(session, to, Kind::Note, 0, bytes, volatile);
     }
@@ -228,7 +230,7 @@ impl Cluster {
         }
     }
 
-    /// A message for a room. Its number.
+    /// Publishes a message to a room. Returns its number.
     pub fn publish(&mut self, session: usize, room: Room) -> u64 {
         let serial = self.common.borrow_mut().ledger.next_serial();
         let message = Mark { kind: Kind::Note, serial, letter: 0 }.to_bytes(0);
@@ -236,14 +238,14 @@ impl Cluster {
         serial
     }
 
-    /// Any message of a client.
+    /// Sends a message from a client to its node, at most once, within 5 s.
     pub fn line(&mut self, session: usize, line: Line) {
         let outgoing = Outgoing::at_most_once(line, 32).expires_in(Duration::from_secs(5));
         // A full outbox loses it, as a network may.
         let _ = self.sim.send(self.seats[session].host, outgoing);
     }
 
-    /// The session's node is asked who is in a room on the others.
+    /// Asks a node who is in a room on the others. The answer is checked, and not returned.
     pub fn ask_members(&mut self, node: usize, room: Room, limit: u32) {
         let tag = self.common.borrow_mut().ledger.next_serial();
         let now = self.now();
@@ -255,8 +257,8 @@ impl Cluster {
         site.act(&mut self.sim.wire(server), |node| node.ask_members(room, limit, tag));
     }
 
-    /// So many other users log in on a node and leave at once, without a network between: enough of them, and the node does not know
-    /// its earlier changes any more (D7).
+    /// This many other users log in on a node and leave at once, without a network between. With more than 2,048 of them the node no longer
+    /// keeps its earlier changes (D7).
     pub fn churn(&mut self, node: usize, users: usize) {
         let server = self.server(node);
         let mut site = self.sites[node].borrow_mut();
@@ -272,7 +274,7 @@ impl Cluster {
             for user in 0..users {
                 let Ok(conn) = node.dial(&hub::Request::default()) else { return };
                 node.line(conn, Line::LogIn(User::from(format!("passer-by {user}"))));
-                node.closed(conn, true);
+                node.closed(conn, Departure::LoggedOut);
             }
         });
     }
@@ -307,7 +309,7 @@ impl Cluster {
 
 /// How time passes.
 impl Cluster {
-    /// Lets this much time pass, or less if something happens that is ruled out.
+    /// Lets this much time pass, or less if there is a violation.
     pub fn run_for(&mut self, time: Duration) {
         let until = self.now().saturating_add(time);
         while self.now() < until && self.violation().is_none() {
@@ -319,10 +321,10 @@ impl Cluster {
         }
     }
 
-    /// Lets time pass until `reached`, which is asked every 250 ms.
+    /// Lets time pass until `reached` is true, which is looked at every 250 ms.
     ///
     /// # Panics
-    /// If that does not happen within this time, or if something happens that is ruled out.
+    /// If it is not true within this time, or if there is a violation.
     pub fn run_until(&mut self, what: &str, mut reached: impl FnMut(&Self) -> bool, within: Duration) {
         let until = self.now().saturating_add(within);
         while !reached(self) {

@@ -1,8 +1,8 @@
-//! Where a node runs: its clock, its connections, its connection to a broker.
+//! The place that a node runs in: its process, its wall clock, its clients' connections, its connection to a broker.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heartline::directory::{Directory, Event, UnixTime, User};
+use heartline::directory::{Departure, Directory, Event, UnixTime, User};
 use heartline::hub::{self, Hub, Room};
 use heartline::{ConnId, Loss, Timestamp, directory};
 
@@ -16,17 +16,17 @@ use super::shared::{Common, Shared};
 
 /// The name of the timer for the node's own deadline. Others are messages that arrive.
 const DEADLINE: u64 = 0;
-/// Midnight of some day, in the milliseconds that all walls begin with.
+/// The wall clock at the beginning of a simulation, in milliseconds since 1970.
 const BEGIN: i64 = 1_700_000_000_000;
-/// So many timers in one moment mean that a deadline does not move.
+/// This many timers at one moment mean that a deadline does not move.
 const MOST_TIMERS: u32 = 10_000;
 
-/// A node's time of day: so many milliseconds off, and going wrong by so many parts in a million.
+/// A node's wall clock: how far it is off, and how fast it goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Wall {
-    /// Milliseconds ahead of the truth.
+    /// How many milliseconds it is ahead of the right time at the beginning; behind, if negative. Default 0.
     pub ahead: i64,
-    /// Milliseconds that it gains in 1,000 seconds.
+    /// How many milliseconds it gains in 1,000 seconds; parts in a million. Default 0.
     pub drift: i64,
 }
 
@@ -140,7 +140,8 @@ impl Site {
                 if let Some(conn) = self.links.remove(&link) {
                     self.conns.remove(&conn);
                     self.common.borrow_mut().ledger.last_change = now;
-                    self.at(now).closed(conn, loss == Loss::Close(1000));
+                    self.at(now)
+                        .closed(conn, if loss == Loss::Close(1000) { Departure::LoggedOut } else { Departure::Lost });
                 }
             }
             Happening::Timer { name: DEADLINE } => {
@@ -262,7 +263,8 @@ impl Site {
                 self.send(wire, shared, conn, Line::Outcome { tag, outcome });
             }
             Output::Entered(room, confirmed) => {
-                if self.entered.insert(room.clone(), confirmed).is_some() {
+                // What was not confirmed in time may be later.
+                if self.entered.insert(room.clone(), confirmed).is_some_and(|before| before || !confirmed) {
                     shared.ledger.violated("D13", None, format!("node {nth} has entered {room:?} twice"));
                 }
             }

@@ -1,4 +1,4 @@
-//! What can be done to a cluster, as data: a script of it can be drawn, repeated, and made shorter.
+//! The calls of a cluster as data, so that a script of them can be drawn, repeated, and made shorter.
 
 use std::time::Duration;
 
@@ -29,13 +29,13 @@ pub(super) enum Step {
     Leave { session: usize, room: u8 },
     /// [`Cluster::publish`].
     Publish { session: usize, room: u8 },
-    /// [`Cluster::churn`], so much that changes before it are not kept.
+    /// [`Cluster::churn`], so much that earlier changes are no longer kept.
     Churn { node: usize },
     /// [`Cluster::ask_members`].
     Ask { node: usize, room: u8 },
-    /// So many of a thousand messages between nodes are lost.
+    /// This many of a thousand packets are lost.
     Loss(u64),
-    /// Messages between nodes take up to this long.
+    /// Packets take up to this long.
     Delay(Duration),
     /// [`Cluster::cut`].
     Cut(Leg),

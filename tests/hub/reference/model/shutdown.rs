@@ -52,8 +52,8 @@ impl Model {
         let Some(shutdown) = self.shutdown else { return };
         for nth in 0..self.conns.len() {
             if self.conns[nth].turn.is_some_and(|turn| turn <= self.nanos()) {
-                self.conns[nth].earliest =
-                    Duration::from_nanos(shutdown.paced_until.saturating_sub(self.nanos()) as u64);
+                let rest = Duration::from_nanos(shutdown.paced_until.saturating_sub(self.nanos()) as u64);
+                self.conns[nth].earliest = if self.config.others_serve { Duration::ZERO } else { rest };
                 self.close(nth, CloseCode::SERVICE_RESTART, Some(shutdown.spread));
                 // It has until the end of the shutdown.
                 self.conns[nth].until = NEVER;

@@ -1,12 +1,12 @@
-//! What the directory wants of the hub, and what the hub leads to for the directory.
+//! Carries out the directory's actions in the hub, and reports what happens in the hub to the directory.
 
 use std::time::Duration;
 
-use heartline::directory::{Action, Event, Input, Outcome, User};
+use heartline::directory::{Action, Departure, Event, Input, Outcome, User};
 use heartline::hub::{self, Room};
 use heartline::{CloseCode, ConnId, Timestamp};
 
-use super::{Everywhere, Told};
+use super::{RemoteMembers, Response};
 use crate::cluster::frame;
 use crate::hub::{Core, peer};
 use crate::outcome::SendError;
@@ -14,7 +14,7 @@ use crate::random::draw;
 use crate::server::Shutdown;
 
 impl<U: Ord + Clone> Core<U> {
-    /// Carries out one thing that the directory wants. False if there is none.
+    /// Carries out one action of the directory. False if there is none.
     #[inline(never)]
     pub(in crate::hub) fn settle_cluster(&mut self, now: Timestamp) -> bool {
         let Some(cluster) = &mut self.cluster else { return false };
@@ -32,25 +32,26 @@ impl<U: Ord + Clone> Core<U> {
                 self.hand_out(room, &except, message, volatile)
             }
             Action::Outcome { tag, outcome, .. } => {
-                let told = cluster.relays.remove(&tag).map(|to| Told::Outcome(to, outcome));
-                cluster.told.extend(told);
+                let response = cluster.relays.remove(&tag).map(|to| Response::Outcome(to, outcome));
+                cluster.responses.extend(response);
             }
             Action::Entered { room, confirmed } => cluster.entered(&room, confirmed),
             Action::ListMembers { query, room, limit } => {
                 let members = self.hub.members(room.as_bytes(), None).take(limit as usize);
-                let users = members.filter_map(|(conn, _)| Some(cluster.members.get(&conn)?.user.clone())).collect();
+                let users = members.filter_map(|(conn, _)| Some(cluster.logins.get(&conn)?.user.clone())).collect();
                 let total = self.hub.room_size(room.as_bytes());
                 cluster.feed(Input::MembersHere { query, users, total });
             }
             Action::Members { tag, nodes, silent } => {
-                let told = cluster.questions.remove(&tag).map(|to| Told::Members(to, Everywhere { nodes, silent }));
-                cluster.told.extend(told);
+                let response =
+                    cluster.questions.remove(&tag).map(|to| Response::Members(to, RemoteMembers { nodes, silent }));
+                cluster.responses.extend(response);
             }
             Action::SendAway => self.send_away(now),
             Action::Event(Event::Online(user)) => cluster.presence.changed(user, true),
             Action::Event(Event::Offline(user)) => cluster.presence.changed(user, false),
-            Action::Event(event) => cluster.news.push(event),
-            // What is sent was found to be short enough, and a room without a name has nobody in it.
+            Action::Event(event) => cluster.events.push(event),
+            // `BroadcastRefused` does not come: messages were found to be short enough, and nobody is in a room without a name.
             _ => {}
         }
         true
@@ -70,7 +71,7 @@ impl<U: Ord + Clone> Core<U> {
         self.owed.push_back(hub::Input::Close { conn, code });
     }
 
-    /// A message of another node for one user.
+    /// Queues a message from another node for a user of this one.
     fn deliver(&mut self, to: &User, message: Vec<u8>, volatile: bool) -> Outcome {
         let Some(cluster) = &self.cluster else { return Outcome::Offline };
         let Some((conn, frame)) = cluster.conns.get(to).copied().zip(frame::unpack(message)) else {
@@ -87,7 +88,7 @@ impl<U: Ord + Clone> Core<U> {
         }
     }
 
-    /// A message of another node for many.
+    /// Broadcasts a message from another node on this one.
     fn hand_out(&mut self, room: Option<Room>, except: &[User], message: Vec<u8>, volatile: bool) {
         let Some(cluster) = &self.cluster else { return };
         let Some(message) = frame::unpack(message).filter(|frame| cluster.limits.allow(frame).is_ok()) else { return };
@@ -97,12 +98,12 @@ impl<U: Ord + Clone> Core<U> {
         self.owed.push_back(input);
     }
 
-    /// Asks every client to come back at another moment; then this node may serve again, or another has its place.
+    /// Closes all connections, and asks each client to come back after another time: to this node if it serves again, or to another.
     fn send_away(&mut self, now: Timestamp) {
         let spread = Shutdown::default().spread;
         let conns: Vec<_> = self.peers.keys().copied().collect();
         for conn in conns {
-            let reason = format!("retry-after-ms={}", draw(spread).as_millis());
+            let reason = peer::return_in(draw(spread));
             if let Some(peer) = self.peers.get_mut(&conn) {
                 peer.set_reason(reason);
             }
@@ -110,22 +111,22 @@ impl<U: Ord + Clone> Core<U> {
         }
     }
 
-    /// What happened among the nodes since the last call.
-    pub(in crate::hub) fn take_news(&mut self) -> Vec<Event> {
-        self.cluster.as_mut().map(|cluster| std::mem::take(&mut cluster.news)).unwrap_or_default()
+    /// The directory's events since the last call, but for those of users.
+    pub(in crate::hub) fn take_cluster_events(&mut self) -> Vec<Event> {
+        self.cluster.as_mut().map(|cluster| std::mem::take(&mut cluster.events)).unwrap_or_default()
     }
 
-    /// Why nobody is let in besides the hub's reasons, and after how long to ask again.
+    /// Why the cluster lets nobody in, if so, and after how long a client may ask again.
     pub(crate) fn away(&self) -> Option<(&'static str, Duration)> {
         let why = self.cluster.as_ref()?.away()?;
         let wait = self.hub.config().retry_after;
         Some((why, wait.saturating_add(draw(wait))))
     }
 
-    /// A connection has ended, or its close was decided, which the hub knows already.
-    pub(in crate::hub) fn ended(&mut self, conn: ConnId, logged_out: bool) {
+    /// Reports to the directory that a connection has ended, or that its close was decided. The hub knows already.
+    pub(in crate::hub) fn ended(&mut self, conn: ConnId, departure: Departure) {
         let Some(cluster) = &mut self.cluster else { return };
-        for room in cluster.ended(conn, logged_out) {
+        for room in cluster.ended(conn, departure) {
             if self.hub.room_size(room.as_bytes()) == 0 {
                 cluster.leave_room(room);
             }
@@ -136,7 +137,7 @@ impl<U: Ord + Clone> Core<U> {
     pub(crate) fn leave_room(&mut self, now: Timestamp, conn: ConnId, room: Room) {
         self.apply(now, hub::Input::Leave { conn, room: room.clone() });
         if let Some(cluster) = &mut self.cluster {
-            let was_in = cluster.members.get_mut(&conn).is_some_and(|member| member.rooms.remove(&room));
+            let was_in = cluster.logins.get_mut(&conn).is_some_and(|login| login.rooms.remove(&room));
             if was_in && self.hub.room_size(room.as_bytes()) == 0 {
                 cluster.leave_room(room);
             }
@@ -144,9 +145,9 @@ impl<U: Ord + Clone> Core<U> {
         self.settle(now);
     }
 
-    /// When the hub has drained the others are told that this node is gone. What is to be told here, if anything.
+    /// Leaves the cluster once the hub has drained. Returns the answers for callers, if there are any.
     #[inline(never)]
-    pub(in crate::hub) fn end_step(&mut self, now: Timestamp) -> Option<Vec<Told>> {
+    pub(in crate::hub) fn end_step(&mut self, now: Timestamp) -> Option<Vec<Response>> {
         let finished = self.is_finished();
         let cluster = self.cluster.as_mut()?;
         if finished && !cluster.left {
@@ -154,7 +155,7 @@ impl<U: Ord + Clone> Core<U> {
             cluster.feed(Input::Leave);
             self.settle(now);
         }
-        let told = &mut self.cluster.as_mut()?.told;
-        (!told.is_empty()).then(|| std::mem::take(told))
+        let responses = &mut self.cluster.as_mut()?.responses;
+        (!responses.is_empty()).then(|| std::mem::take(responses))
     }
 }

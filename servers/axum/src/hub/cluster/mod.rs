@@ -1,4 +1,4 @@
-//! The directory beside the hub, and who waits for it.
+//! The directory beside the hub: what it is told, and the callers who wait for its answers.
 
 mod carry_out;
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use heartline::directory::{
-    Action, Broker, Config, Directory, Event, Input, Node, NodeMembers, Outcome, UnixTime, User,
+    Action, Broker, Config, Departure, Directory, Event, Input, Node, NodeMembers, Outcome, UnixTime, User,
 };
 use heartline::hub::Room;
 use heartline::{ConnId, Timestamp};
@@ -18,74 +18,74 @@ use crate::cluster::{ClusterStats, NodeStatus};
 use crate::presence::Presence;
 use crate::random::random;
 
-/// Stands for the server itself among the senders on this node. No connection has this id: they count up from 1.
+/// The connection id under which the server itself sends. No connection has it: their ids count up from 1.
 pub(crate) const SERVER: u64 = u64::MAX;
 
-/// What the directory knows of this node's hub, and who waits for it.
+/// The directory, what it has been told of this node's hub, and the callers who wait for its answers.
 pub(crate) struct Cluster {
     directory: Directory,
     broker: Arc<dyn Broker>,
     limits: Limits,
     inputs: VecDeque<Input>,
     actions: VecDeque<Action>,
-    /// When the directory wants its timer.
+    /// When the directory's timer is due.
     pub(super) deadline: Option<Timestamp>,
-    /// Connections that are logged in, by their ids and by their users' names.
-    members: HashMap<ConnId, Member>,
+    /// The connections that are logged in, by their ids and by their users' names.
+    logins: HashMap<ConnId, Login>,
     conns: HashMap<User, ConnId>,
-    /// The name of the user whose login the hub is asked for.
-    naming: Option<User>,
-    /// Rooms with a connection of this node.
-    rooms: HashMap<Room, Entry>,
-    /// Who waits for the outcome of a message, and for who is in a room, by their tags.
+    /// The name, for other nodes, of the user whose login the hub is being asked for.
+    login_name: Option<User>,
+    /// The rooms that connections of this node are in.
+    rooms: HashMap<Room, EnteredRoom>,
+    /// The callers who wait for the outcome of a relay, and for who is in a room, by tag.
     relays: HashMap<u64, oneshot::Sender<Outcome>>,
-    questions: HashMap<u64, oneshot::Sender<Everywhere>>,
+    questions: HashMap<u64, oneshot::Sender<RemoteMembers>>,
     next_tag: u64,
     pub(super) presence: Presence<User>,
-    told: Vec<Told>,
-    news: Vec<Event>,
+    responses: Vec<Response>,
+    events: Vec<Event>,
     left: bool,
 }
 
-struct Member {
+struct Login {
     user: User,
     rooms: BTreeSet<Room>,
 }
 
 #[derive(Default)]
-struct Entry {
-    /// Whether a message to oneself came back under the room's name; `None` while it may.
+struct EnteredRoom {
+    /// Whether the room was entered confirmed; `None` until it is entered.
     confirmed: Option<bool>,
     waiting: Vec<oneshot::Sender<bool>>,
 }
 
-/// Who is in a room on the other nodes, and which of them did not say.
-pub(crate) struct Everywhere {
+/// Who is in a room on the other nodes, and which nodes did not answer.
+pub(crate) struct RemoteMembers {
     pub(crate) nodes: Vec<NodeMembers>,
     pub(crate) silent: Vec<Node>,
 }
 
-/// An answer, given when the lock is released.
-pub(crate) enum Told {
+/// An answer of the directory for a caller, who gets it when the lock is released.
+pub(crate) enum Response {
     Outcome(oneshot::Sender<Outcome>, Outcome),
     Entered(oneshot::Sender<bool>, bool),
-    Members(oneshot::Sender<Everywhere>, Everywhere),
+    Members(oneshot::Sender<RemoteMembers>, RemoteMembers),
 }
 
-/// Whoever does not wait any more is told nothing. For the others it wakes tasks, so it is done without the lock.
+/// Gives the callers their answers; those who no longer wait get none. This wakes tasks, so it is done without the lock.
 #[inline(never)]
-pub(super) fn tell(told: Vec<Told>) {
-    for told in told {
-        match told {
-            Told::Outcome(to, outcome) => _ = to.send(outcome),
-            Told::Entered(to, confirmed) => _ = to.send(confirmed),
-            Told::Members(to, members) => _ = to.send(members),
+pub(super) fn respond(responses: Vec<Response>) {
+    for response in responses {
+        match response {
+            Response::Outcome(to, outcome) => _ = to.send(outcome),
+            Response::Entered(to, confirmed) => _ = to.send(confirmed),
+            Response::Members(to, members) => _ = to.send(members),
         }
     }
 }
 
 /// A message for a user on another node.
-pub(crate) struct Letter {
+pub(crate) struct RelayRequest {
     pub(crate) to: User,
     pub(crate) message: Vec<u8>,
     pub(crate) volatile: bool,
@@ -108,21 +108,21 @@ impl Cluster {
             limits,
             inputs: VecDeque::new(),
             actions: VecDeque::new(),
-            members: HashMap::new(),
+            logins: HashMap::new(),
             conns: HashMap::new(),
-            naming: None,
+            login_name: None,
             rooms: HashMap::new(),
             relays: HashMap::new(),
             questions: HashMap::new(),
             next_tag: 0,
             presence,
-            told: Vec::new(),
-            news: Vec::new(),
+            responses: Vec::new(),
+            events: Vec::new(),
             left: false,
         }
     }
 
-    /// For the next step.
+    /// Queues an input for the directory.
     pub(crate) fn feed(&mut self, input: Input) {
         self.inputs.push_back(input);
     }
@@ -143,30 +143,34 @@ impl Cluster {
 
     // ---- users ---------------------------------------------------------------------------
 
-    /// The name under which the next login is told to others.
-    pub(super) fn name(&mut self, name: Option<User>) {
-        self.naming = name;
+    /// Sets the name under which other nodes know the user of the next login.
+    pub(super) fn set_login_name(&mut self, name: Option<User>) {
+        self.login_name = name;
     }
 
-    /// The login that was asked for was taken, or renewed.
+    /// The hub took the login that was asked for, or renewed it.
     pub(super) fn logged_in(&mut self, conn: ConnId) {
-        let Some(user) = self.naming.take() else { return };
-        if self.members.contains_key(&conn) {
+        let Some(user) = self.login_name.take() else { return };
+        if self.logins.contains_key(&conn) {
             return;
         }
-        self.members.insert(conn, Member { user: user.clone(), rooms: BTreeSet::new() });
+        self.logins.insert(conn, Login { user: user.clone(), rooms: BTreeSet::new() });
         self.conns.insert(user.clone(), conn);
         self.feed(Input::Login { conn, user });
     }
 
-    /// A connection has ended, or its close was decided: the rooms it was in.
-    fn ended(&mut self, conn: ConnId, logged_out: bool) -> BTreeSet<Room> {
-        let Some(Member { user, rooms }) = self.members.remove(&conn) else { return BTreeSet::new() };
+    /// A connection has ended, or its close was decided. Returns the rooms that it was in.
+    fn ended(&mut self, conn: ConnId, departure: Departure) -> BTreeSet<Room> {
+        let Some(Login { user, rooms }) = self.logins.remove(&conn) else { return BTreeSet::new() };
         if self.conns.get(&user) == Some(&conn) {
             self.conns.remove(&user);
         }
-        self.feed(Input::Ended { conn, user, logged_out });
+        self.feed(Input::Ended { conn, user, departure });
         rooms
+    }
+
+    pub(crate) fn node_of(&self, user: &User) -> Option<&Node> {
+        self.directory.node_of(user)
     }
 
     pub(crate) fn online(&self, most: usize) -> (Vec<User>, usize) {
@@ -176,19 +180,19 @@ impl Cluster {
     }
 
     pub(crate) fn end_window(&mut self, now: Timestamp) -> Option<crate::presence::Window<User>> {
-        self.presence.end(now, self.directory.online().map(|(user, _)| user))
+        self.presence.end(now, self.directory.present())
     }
 
     // ---- messages ------------------------------------------------------------------------
 
-    /// A message of a connection of this node, or of the server itself. The outcome follows.
-    pub(crate) fn relay(&mut self, conn: Option<ConnId>, letter: Letter) -> Option<oneshot::Receiver<Outcome>> {
+    /// Relays a message of a connection of this node, or of the server itself. `None` if the connection is not logged in.
+    pub(crate) fn relay(&mut self, conn: Option<ConnId>, request: RelayRequest) -> Option<oneshot::Receiver<Outcome>> {
         let (conn, from) = match conn {
-            Some(conn) => (conn, self.members.get(&conn)?.user.clone()),
+            Some(conn) => (conn, self.logins.get(&conn)?.user.clone()),
             None => (ConnId::from_raw(SERVER)?, User::from(self.directory.node().as_str())),
         };
         let (tell, outcome) = oneshot::channel();
-        let Letter { to, message, volatile } = letter;
+        let RelayRequest { to, message, volatile } = request;
         let tag = self.tag();
         self.relays.insert(tag, tell);
         self.feed(Input::Relay { conn, from, to, message, volatile, tag });
@@ -196,24 +200,24 @@ impl Cluster {
     }
 
     pub(crate) fn broadcast(&mut self, conn: Option<ConnId>, room: Option<Room>, message: Vec<u8>, volatile: bool) {
-        let from = conn.and_then(|conn| self.members.get(&conn)).map(|member| member.user.clone());
+        let from = conn.and_then(|conn| self.logins.get(&conn)).map(|login| login.user.clone());
         self.feed(Input::Broadcast { from, room, except: Vec::new(), message, volatile });
     }
 
     // ---- rooms ---------------------------------------------------------------------------
 
     pub(super) fn joined(&mut self, conn: ConnId, room: Room) {
-        let Some(member) = self.members.get_mut(&conn) else { return };
-        if member.rooms.insert(room.clone()) && !self.rooms.contains_key(&room) {
-            self.rooms.insert(room.clone(), Entry::default());
+        let Some(login) = self.logins.get_mut(&conn) else { return };
+        if login.rooms.insert(room.clone()) && !self.rooms.contains_key(&room) {
+            self.rooms.insert(room.clone(), EnteredRoom::default());
             self.feed(Input::EnterRoom { room });
         }
     }
 
-    /// The last connection of this node is gone.
+    /// The last connection of this node has left the room.
     fn leave_room(&mut self, room: Room) {
-        if let Some(Entry { waiting, .. }) = self.rooms.remove(&room) {
-            self.told.extend(waiting.into_iter().map(|to| Told::Entered(to, false)));
+        if let Some(EnteredRoom { waiting, .. }) = self.rooms.remove(&room) {
+            self.responses.extend(waiting.into_iter().map(|to| Response::Entered(to, false)));
             self.feed(Input::LeaveRoom { room });
         }
     }
@@ -221,24 +225,24 @@ impl Cluster {
     fn entered(&mut self, room: &Room, confirmed: bool) {
         let Some(entry) = self.rooms.get_mut(room) else { return };
         entry.confirmed = Some(confirmed);
-        self.told.extend(entry.waiting.drain(..).map(|to| Told::Entered(to, confirmed)));
+        self.responses.extend(entry.waiting.drain(..).map(|to| Response::Entered(to, confirmed)));
     }
 
-    /// Whether a room is joined, when that is known.
+    /// Whether a room was entered confirmed, once that is known; false if this node is not in it.
     pub(crate) fn room_entered(&mut self, room: &Room) -> oneshot::Receiver<bool> {
         let (tell, entered) = oneshot::channel();
         match self.rooms.get_mut(room) {
             Some(entry) if entry.confirmed.is_none() => entry.waiting.push(tell),
             entry => {
                 let confirmed = entry.and_then(|entry| entry.confirmed).unwrap_or(false);
-                self.told.push(Told::Entered(tell, confirmed));
+                self.responses.push(Response::Entered(tell, confirmed));
             }
         }
         entered
     }
 
     /// Who is in a room on the other nodes.
-    pub(crate) fn ask_members(&mut self, room: Room, most: usize) -> oneshot::Receiver<Everywhere> {
+    pub(crate) fn ask_members(&mut self, room: Room, most: usize) -> oneshot::Receiver<RemoteMembers> {
         let (tell, members) = oneshot::channel();
         let tag = self.tag();
         self.questions.insert(tag, tell);
@@ -248,7 +252,7 @@ impl Cluster {
 
     // ---- the node ------------------------------------------------------------------------
 
-    /// Why nobody is let in.
+    /// Why nobody is let in, if so.
     fn away(&self) -> Option<&'static str> {
         if self.directory.is_stopped() && !self.left {
             return Some("another server has taken this one's place");
@@ -279,7 +283,7 @@ impl Cluster {
     }
 }
 
-/// The time of day.
+/// The wall clock.
 fn wall() -> UnixTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))

@@ -8,7 +8,7 @@ use heartline::hub::{self, SecondLogin};
 use heartline_axum::cluster::LocalBroker;
 use heartline_axum::{BuildError, FrameLimits};
 
-use super::node;
+use super::{Wire, node};
 use crate::site::{plain, quiet};
 
 fn refusal(hub: hub::Settings, limits: FrameLimits, settings: Settings) -> BuildError {
@@ -38,6 +38,14 @@ async fn messages_have_to_fit_into_the_brokers() {
     let link = Arc::new(LocalBroker::default().connect(&node("a")));
     let settings = Settings { max_payload: 512 * 1024 + 1024, ..settings };
     assert!(plain(quiet()).cluster(node("a"), link, settings).build().is_ok());
+}
+
+#[tokio::test]
+async fn packets_have_to_fit_into_the_brokers_limit() {
+    let wire = Arc::new(Wire::new(LocalBroker::default().connect(&node("a"))));
+    wire.takes(1024 * 1024 - 1);
+    let error = plain(quiet()).cluster(node("a"), wire, Settings::default()).build().expect_err("too long");
+    assert_eq!(error.to_string(), "cluster: max_payload is 1048576; allowed is what the broker takes, up to 1048575");
 }
 
 #[tokio::test]

@@ -14,8 +14,10 @@ use crate::site::{HOUR, plain, quiet, soon, until};
 async fn a_shutdown_lets_the_last_connection_go_and_then_says_goodbye_before_it_ends() {
     let cluster = Cluster::start(2, patient()).await;
     let (ann, mut bob) = (cluster.enter(0, "ann").await, cluster.enter(1, "bob").await);
+    assert_eq!(cluster.sites[1].server.node_of(&"ann".into()), Some(node("a")));
     let server = cluster.sites[0].server.clone();
-    let shutdown = Shutdown { within: HOUR, pace: Duration::ZERO, spread: Duration::ZERO };
+    // Other nodes serve: nobody waits for the end of the pace.
+    let shutdown = Shutdown { within: HOUR, pace: HOUR, spread: Duration::ZERO };
     let down = tokio::spawn(async move { server.shutdown(shutdown).await });
     until("the first close", || cluster.sites[0].server.stats().online == 0).await;
     assert!(!cluster.sites[0].server.stats().cluster.expect("a node").stopped, "ann has not gone");
@@ -25,6 +27,7 @@ async fn a_shutdown_lets_the_last_connection_go_and_then_says_goodbye_before_it_
     // The lease is an hour.
     until("the goodbye", || cluster.sites[1].server.nodes().is_empty()).await;
     assert_eq!(cluster.sites[1].server.online(9), (vec!["bob".into()], 1));
+    assert_eq!(cluster.sites[1].server.node_of(&"ann".into()), None);
     assert_eq!(bob.ask("to ann|?").await, "ann: the user is not online");
     // A node that has left answers at once, for itself.
     let left = &cluster.sites[0].server;

@@ -121,6 +121,7 @@ struct State {
     /// How much was published since the last flush.
     unflushed: usize,
     flushes: usize,
+    max_payload: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -158,6 +159,10 @@ impl Wire {
     pub fn unflushed_and_flushes(&self) -> (usize, usize) {
         let state = self.state();
         (state.unflushed, state.flushes)
+    }
+
+    pub fn takes(&self, max_payload: usize) {
+        self.state().max_payload = Some(max_payload);
     }
 
     pub fn cut(&self) {
@@ -206,6 +211,10 @@ impl Broker for Wire {
                 Poll::Pending
             }
         }
+    }
+
+    fn max_payload(&self) -> Option<usize> {
+        self.state().max_payload
     }
 
     fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -1,6 +1,6 @@
 //! Users who log in elsewhere.
 
-use super::{Cluster, patient};
+use super::{Cluster, node, patient};
 use crate::site::until;
 
 #[tokio::test]
@@ -13,6 +13,9 @@ async fn a_login_on_another_node_closes_the_older_connection_with_4409_and_messa
     bob.say("to ann|hello").await;
     assert_eq!(new.receive().await, "bob: hello");
     cluster.knows(&["ann", "bob"]).await;
+    let on = |user: &str| cluster.sites.iter().map(|site| site.server.node_of(&user.to_owned())).collect::<Vec<_>>();
+    assert_eq!(on("ann"), vec![Some(node("b")); 3]);
+    assert_eq!(on("carol"), vec![None; 3]);
     let mut newest = cluster.sites[0].enter("ann").await;
     assert_eq!(new.closed().await.0, 4409);
     newest.ping().await;

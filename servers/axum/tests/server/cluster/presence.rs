@@ -13,28 +13,44 @@ async fn who_logs_out_is_offline_at_once_for_watchers_on_all_nodes_and_who_is_lo
     // The grace is an hour: each of these is told later than the next.
     for (number, end) in [Some(1001), Some(4000), None].into_iter().enumerate() {
         let lost = cluster.sites[1].enter(&format!("lost {number}")).await;
-        assert_eq!(ann.receive().await, format!("changed {} +1 -0 = 2", number + 1));
+        assert_eq!(ann.receive().await, format!("changed {} +1 -0 = {}", number + 1, number + 2));
         close(lost, end).await;
         cluster.knows(&["ann"]).await;
     }
     let broken = cluster.sites[1].enter("lost 3").await;
-    assert_eq!(ann.receive().await, "changed 4 +1 -0 = 2");
+    assert_eq!(ann.receive().await, "changed 4 +1 -0 = 5");
     drop(broken);
     cluster.knows(&["ann"]).await;
     let bob = cluster.sites[1].enter("bob").await;
-    assert_eq!(ann.receive().await, "changed 5 +1 -0 = 2");
+    assert_eq!(ann.receive().await, "changed 5 +1 -0 = 6");
     close(bob, Some(1000)).await;
-    assert_eq!(ann.receive().await, "changed 6 +0 -1 = 1");
+    assert_eq!(ann.receive().await, "changed 6 +0 -1 = 5");
     let mut bob = cluster.sites[1].enter("bob").await;
-    assert_eq!(ann.receive().await, "changed 7 +1 -0 = 2");
+    assert_eq!(ann.receive().await, "changed 7 +1 -0 = 6");
     bob.say("close 1000|goodbye").await;
     // Before bob has answered.
-    assert_eq!(ann.receive().await, "changed 8 +0 -1 = 1");
+    assert_eq!(ann.receive().await, "changed 8 +0 -1 = 5");
     assert_eq!(bob.closed().await, (1000, "goodbye".into()));
     // Within the grace a login is no news.
     let _again = cluster.enter(1, "lost 0").await;
-    let _dora = cluster.enter(1, "dora").await;
-    assert_eq!(ann.receive().await, "changed 9 +1 -0 = 3");
+    let mut dora = cluster.enter(1, "dora").await;
+    assert_eq!(ann.receive().await, "changed 9 +1 -0 = 6");
+    // Whoever begins to watch during a grace knows what the others do.
+    assert!(dora.ask("watch").await.ends_with(" 6 of 6"));
+    assert_eq!(cluster.sites[1].server.online(9).1, 3);
+}
+
+/// Coming back is no news then, so that nobody would tell the newcomer.
+#[tokio::test]
+async fn who_begins_to_watch_is_told_of_those_who_are_lost_until_they_are_offline() {
+    let cluster = Cluster::start(2, patient()).await;
+    let (mut ann, bob) = (cluster.enter(0, "ann").await, cluster.enter(1, "bob").await);
+    drop(bob);
+    cluster.knows(&["ann"]).await;
+    assert_eq!(ann.ask("watch").await, "online 0 2 of 2");
+    let _bob = cluster.enter(1, "bob").await;
+    let _carl = cluster.enter(1, "carl").await;
+    assert_eq!(ann.receive().await, "changed 1 +1 -0 = 3");
 }
 
 #[tokio::test]
