@@ -24,15 +24,16 @@ pub enum Action {
         /// The packet, of up to [`Settings::max_payload`](super::Settings::max_payload) bytes.
         payload: Vec<u8>,
     },
-    /// Receive from now on what is published to this [`Destination::Room`].
+    /// Receive from now on what is published to this destination, by [`Broker::subscribe`](super::Broker::subscribe). Where nothing of it comes,
+    /// it is asked for again.
     Subscribe {
-        /// The hash of the room's name.
-        room: RoomHash,
+        /// A room; to subscribe again, also all nodes, or this one.
+        to: Destination,
     },
-    /// Receive no longer what is published to this [`Destination::Room`].
+    /// Receive no longer what is published to this destination, by [`Broker::unsubscribe`](super::Broker::unsubscribe).
     Unsubscribe {
-        /// The hash of the room's name.
-        room: RoomHash,
+        /// A room.
+        to: Destination,
     },
     /// The user of a connection logged in elsewhere: close it, by [`hub::Input::Close`](crate::hub::Input::Close).
     Close {
@@ -53,8 +54,8 @@ pub enum Action {
         /// The sender's connection.
         conn: RemoteConn,
         /// The place of this message among those from this connection to this user, from 1. A gap shows that some went elsewhere; another 1
-        /// shows that the count began again.
-        count: u64,
+        /// shows that the numbers began again.
+        sequence: u64,
         /// The message.
         message: Vec<u8>,
         /// Whether it is dropped rather than queued for a slow connection.
@@ -116,7 +117,7 @@ pub enum Action {
         /// What each node said, in the order of the nodes' names.
         nodes: Vec<NodeMembers>,
         /// The nodes that did not answer within [`relay_timeout`](super::Settings::relay_timeout).
-        silent: Vec<Node>,
+        unanswered: Vec<Node>,
     },
     /// Close all connections with 1012, so that the clients come back to another node: by
     /// [`hub::Input::Close`](crate::hub::Input::Close) for each of them, or by the hub's [`Shutdown`](crate::hub::Input::Shutdown) if
@@ -246,12 +247,13 @@ pub enum Event {
     /// For a [`lease`](super::Settings::lease) the broker has not given back what this node publishes, or the node was suspended.
     CutOff,
     /// The end of [`CutOff`](Self::CutOff): the broker gives back again what this node publishes.
-    Reconnected,
-    /// A login on that node has a stamp more than 10 s ahead of the wall clock here: one of the two clocks is wrong.
+    Rejoined,
+    /// That node's wall clock is more than 10 s ahead of the one here, and was not before: either is wrong. Logins are in the right order all the
+    /// same, but for those that did not know of each other.
     ClockSkew(Node),
     /// A node beyond [`max_nodes`](super::Settings::max_nodes), or one with more users than
     /// [`max_claims`](super::Settings::max_claims): what is beyond is ignored.
-    TooMany(Node),
+    Excess(Node),
     /// Another process has taken this node's name. This one has stopped.
     Replaced,
 }
@@ -264,9 +266,9 @@ impl fmt::Display for Event {
             Self::NodeUp(node) => write!(formatter, "node {node} is up"),
             Self::NodeDown(node) => write!(formatter, "node {node} is down"),
             Self::CutOff => formatter.write_str("cut off from the other nodes"),
-            Self::Reconnected => formatter.write_str("no longer cut off from the other nodes"),
+            Self::Rejoined => formatter.write_str("no longer cut off from the other nodes"),
             Self::ClockSkew(node) => write!(formatter, "the clock of node {node} is more than 10 s ahead"),
-            Self::TooMany(node) => write!(formatter, "node {node} is beyond the limits of this one"),
+            Self::Excess(node) => write!(formatter, "node {node} is beyond the limits of this one"),
             Self::Replaced => formatter.write_str("replaced by another process with this node's name"),
         }
     }

@@ -6,7 +6,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::action::{Destination, RoomHash};
+use super::action::Destination;
 use super::input::Input;
 
 /// A node's connection to a broker. heartline-nats implements it over NATS; heartline-axum takes any implementation.
@@ -19,11 +19,12 @@ pub trait Broker: Send + Sync {
     fn publish(&self, to: &Destination, payload: Vec<u8>);
 
     /// Carries out [`Action::Subscribe`](super::Action::Subscribe), before whatever is published afterwards. Packets for all nodes and for
-    /// this node are received without a subscription.
-    fn subscribe(&self, room: RoomHash);
+    /// this node are received from the beginning, without it. One that is there already is made anew, as the broker may have refused or
+    /// forgotten it, and no packet comes twice for that.
+    fn subscribe(&self, to: &Destination);
 
     /// Carries out [`Action::Unsubscribe`](super::Action::Unsubscribe). Packets on their way may still arrive.
-    fn unsubscribe(&self, room: RoomHash);
+    fn unsubscribe(&self, to: &Destination);
 
     /// The next [`Received`](Input::Received) or [`Interrupted`](Input::Interrupted). For one task: of several, the last that polled is
     /// woken.
@@ -47,12 +48,12 @@ impl<B: Broker + ?Sized> Broker for alloc::sync::Arc<B> {
         (**self).publish(to, payload);
     }
 
-    fn subscribe(&self, room: RoomHash) {
-        (**self).subscribe(room);
+    fn subscribe(&self, to: &Destination) {
+        (**self).subscribe(to);
     }
 
-    fn unsubscribe(&self, room: RoomHash) {
-        (**self).unsubscribe(room);
+    fn unsubscribe(&self, to: &Destination) {
+        (**self).unsubscribe(to);
     }
 
     fn poll_input(&self, context: &mut Context<'_>) -> Poll<Input> {

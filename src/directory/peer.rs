@@ -81,6 +81,8 @@ pub(super) struct Peer {
     pub(super) heard: Timestamp,
     /// Whether its latest hello named this node.
     pub(super) hears_us: bool,
+    /// Whether its latest hello showed a wall clock that is far ahead.
+    pub(super) ahead: bool,
     /// Its claims, with the times of their stamps.
     pub(super) book: Book<u64>,
     /// All changes up to this number are in the book, but for the buckets that differ.
@@ -107,6 +109,7 @@ impl Peer {
             life,
             heard: now,
             hears_us: false,
+            ahead: false,
             book: Book::new(),
             applied: 0,
             said: 0,

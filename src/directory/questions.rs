@@ -23,7 +23,7 @@ struct Question {
 impl Question {
     fn end(mut self) -> Action {
         self.nodes.sort_unstable_by(|one, other| one.node.cmp(&other.node));
-        Action::Members { tag: self.tag, nodes: self.nodes, silent: self.waiting.into_iter().collect() }
+        Action::Members { tag: self.tag, nodes: self.nodes, unanswered: self.waiting.into_iter().collect() }
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::mem;
 
-use super::action::{Action, RoomHash};
+use super::action::{Action, Destination, RoomHash};
 use crate::hub::Room;
 use crate::time::{Deadline, Span, Timestamp};
 
@@ -12,17 +12,31 @@ const MOST: usize = 1 << 20;
 
 #[derive(Clone, Debug)]
 struct Entry {
+    /// Tells its probes from those of an earlier entry into the room.
+    number: u64,
     /// Whether a probe came back.
     confirmed: bool,
     /// When waiting for it ends; never, once it has.
     until: Deadline,
-    /// When the next probe is due; never, once one came back.
+    /// When the next probe is due, or the next subscription; never, once a probe came back.
     probe: Deadline,
+    /// Whether it was subscribed to again, so that a probe is next.
+    renewed: bool,
+}
+
+/// What is due for a room that is not confirmed.
+pub(super) enum Due {
+    /// To subscribe to it again.
+    Subscription(RoomHash),
+    /// A probe, with the number of the entry.
+    Probe(Room, u64),
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rooms {
     entered: BTreeMap<Room, Entry>,
+    /// How many were entered.
+    entries: u64,
     /// The rooms that are waited for, in the order in which that ends, and those that are not confirmed, in that of their next probes.
     ends: BTreeSet<(Deadline, Room)>,
     probes: BTreeSet<(Deadline, Room)>,
@@ -57,7 +71,8 @@ impl Rooms {
         let (until, probe) = (Deadline::at(now.plus(timeout)), Deadline::at(now));
         self.ends.insert((until, room.clone()));
         self.probes.insert((probe, room.clone()));
-        self.entered.insert(room, Entry { confirmed: false, until, probe });
+        self.entries += 1;
+        self.entered.insert(room, Entry { number: self.entries, confirmed: false, until, probe, renewed: false });
         None
     }
 
@@ -86,9 +101,16 @@ impl Rooms {
         }
     }
 
-    /// A probe came back.
-    pub(super) fn confirm(&mut self, room: &Room) {
-        let Some(entry) = self.entered.get_mut(room).filter(|entry| !entry.confirmed) else { return };
+    /// All subscriptions are made again.
+    pub(super) fn subscribe_again(&mut self) {
+        self.subscribed.retain(|hash| !self.hashes.contains_key(hash));
+        self.owed.extend(self.hashes.keys());
+    }
+
+    /// A probe came back, with the number that it had.
+    pub(super) fn confirm(&mut self, room: &Room, number: u64) {
+        let entry = self.entered.get_mut(room).filter(|entry| entry.number == number && !entry.confirmed);
+        let Some(entry) = entry else { return };
         entry.confirmed = true;
         let (until, probe) =
             (mem::replace(&mut entry.until, Deadline::NEVER), mem::replace(&mut entry.probe, Deadline::NEVER));
@@ -130,25 +152,27 @@ impl Rooms {
     pub(super) fn pop(&mut self) -> Option<Action> {
         if let Some(room) = self.owed.pop_first() {
             if self.subscribed.remove(&room) {
-                return Some(Action::Unsubscribe { room });
+                return Some(Action::Unsubscribe { to: Destination::Room(room) });
             }
             self.subscribed.insert(room);
-            return Some(Action::Subscribe { room });
+            return Some(Action::Subscribe { to: Destination::Room(room) });
         }
         let room = self.answered.pop_first()?;
         let confirmed = self.entered.get(&room)?.confirmed;
         Some(Action::Entered { room, confirmed })
     }
 
-    /// The next room whose probe is due. Another follows after the first time while the room is waited for, then after the second.
-    pub(super) fn probe(&mut self, now: Timestamp, [again, later]: [Span; 2]) -> Option<Room> {
+    /// What is due next. While a room is waited for, a probe follows after the first time. From then on the broker may have refused the
+    /// subscription: after the second time it is made again, and after the first, which the broker may need to know it, the probe follows.
+    pub(super) fn next_due(&mut self, now: Timestamp, [again, later]: [Span; 2]) -> Option<Due> {
         let (_, room) = self.probes.first().filter(|(due, _)| due.passed(now)).cloned()?;
-        if let Some(entry) = self.entered.get_mut(&room) {
-            let wait = if entry.until.is_never() { later } else { again };
-            let next = Deadline::at(now.plus(wait));
-            self.probes.remove(&(mem::replace(&mut entry.probe, next), room.clone()));
-            self.probes.insert((next, room.clone()));
-        }
-        Some(room)
+        let entry = self.entered.get_mut(&room)?;
+        let waits = !entry.until.is_never();
+        entry.renewed = !waits && !entry.renewed;
+        let next = Deadline::at(now.plus(if waits || entry.renewed { again } else { later }));
+        self.probes.remove(&(mem::replace(&mut entry.probe, next), room.clone()));
+        self.probes.insert((next, room.clone()));
+        let (renewed, number) = (entry.renewed, entry.number);
+        Some(if renewed { Due::Subscription(RoomHash::of(&room)) } else { Due::Probe(room, number) })
     }
 }

@@ -48,8 +48,10 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// A stamp more than this many milliseconds ahead of the wall clock is reported.
-const FAR_AHEAD: u64 = 10_000;
+/// Whether another node's wall clock is so far ahead of this one's, by more than 10 s, that it is reported.
+pub(super) fn is_far_ahead(of_other: UnixTime, own: UnixTime) -> bool {
+    of_other.0 > own.0.saturating_add(10_000)
+}
 
 /// Makes the times of stamps.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,10 +80,8 @@ impl HybridClock {
         self.latest
     }
 
-    /// Whether a time that was heard is far ahead of the wall clock.
-    pub(super) fn heard(&mut self, time: u64, wall: UnixTime) -> bool {
+    pub(super) fn heard(&mut self, time: u64) {
         self.latest = self.latest.max(time);
-        time >> BITS > wall.0.saturating_add(FAR_AHEAD)
     }
 }
 
@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn a_time_is_above_every_time_that_was_heard() {
         let mut clock = HybridClock::default();
-        assert!(!clock.heard(10_000 << BITS, UnixTime::from_millis(0)));
-        assert!(clock.heard(10_001 << BITS, UnixTime::from_millis(0)));
+        clock.heard(10_001 << BITS);
+        clock.heard(10_000 << BITS);
         assert_eq!(clock.next(UnixTime::from_millis(1)), (10_001 << BITS) + 1);
     }
 
@@ -111,7 +111,7 @@ mod tests {
     fn processes_that_heard_the_same_differ_in_the_times_they_make() {
         let [one, other] = [7, 4095].map(|drawn| {
             let mut clock = HybridClock::new(drawn);
-            clock.heard(1 << 40, UnixTime::default());
+            clock.heard(1 << 40);
             [1, 2].map(|_| clock.next(UnixTime::default()) - (1 << 40))
         });
         assert_eq!((one, other), ([8, 9], [4096, 4097]));
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn the_highest_time_is_followed_by_itself() {
         let mut clock = HybridClock::default();
-        clock.heard(u64::MAX, UnixTime::default());
+        clock.heard(u64::MAX);
         assert_eq!(clock.next(UnixTime::from_millis(u64::MAX)), u64::MAX);
     }
 }

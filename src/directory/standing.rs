@@ -1,7 +1,11 @@
 //! How a node stands to the broker and to others of its name: its hellos, being cut off, its end.
 
-use super::action::Event;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::action::{Action, Destination, Event};
 use super::config::Config;
+use super::node::Node;
 use crate::time::{Deadline, Timestamp};
 
 #[derive(Clone, Debug)]
@@ -19,6 +23,12 @@ pub(super) struct Standing {
     distrusted: u64,
     /// When a hello came back last.
     pub(super) back: Timestamp,
+    /// When it subscribes to its own packets again; never, unless it is cut off.
+    subscribe: Deadline,
+    /// Whether it has done so since it is cut off.
+    subscribed_again: bool,
+    /// What it is to subscribe to again.
+    subscriptions: Vec<Destination>,
     /// Whether the node was told that it is cut off.
     told: bool,
     pub(super) send_away: bool,
@@ -43,9 +53,18 @@ impl Standing {
             next_hello: Deadline::at(now),
             distrusted: 0,
             back: now,
+            subscribe: Deadline::NEVER,
+            subscribed_again: false,
+            subscriptions: Vec::new(),
             told: false,
             send_away: false,
         }
+    }
+
+    pub(super) fn stop(&mut self, state: State) {
+        self.send_away |= matches!(state, State::Replaced { .. });
+        self.state = state;
+        self.subscriptions.clear();
     }
 
     pub(super) const fn is_stopped(&self) -> bool {
@@ -66,12 +85,27 @@ impl Standing {
         self.next_hello = Deadline::at(now);
     }
 
-    pub(super) fn cut_off(&mut self, now: Timestamp, send_away: bool) {
+    pub(super) fn cut_off(&mut self, config: &Config, now: Timestamp) {
         if self.state != State::CutOff {
             self.state = State::CutOff;
-            self.send_away |= send_away;
+            self.send_away |= config.send_away_when_cut_off;
+            self.subscribe = Deadline::at(now.saturating_add(config.lease));
         }
         self.distrust(now);
+    }
+
+    /// A node that stays cut off may have lost its own subscriptions.
+    pub(super) fn renew_subscriptions(&mut self, config: &Config, now: Timestamp, node: &Node) {
+        if self.subscribe.passed(now) {
+            self.subscribe = Deadline::at(now.saturating_add(config.lease));
+            self.subscriptions = vec![Destination::Node(node.clone()), Destination::All];
+        }
+    }
+
+    pub(super) fn next_subscription(&mut self) -> Option<Action> {
+        let to = self.subscriptions.pop()?;
+        self.subscribed_again = true;
+        Some(Action::Subscribe { to })
     }
 
     pub(super) const fn has_said_hello(&self) -> bool {
@@ -91,16 +125,21 @@ impl Standing {
         self.sent = now;
     }
 
-    pub(super) fn came_back(&mut self, serial: u64, now: Timestamp) {
-        if serial > self.distrusted && !self.is_stopped() {
-            self.back = now;
-            self.state = State::Connected;
+    /// One of its hellos came back. Whether all other subscriptions are in doubt.
+    pub(super) fn came_back(&mut self, serial: u64, now: Timestamp) -> bool {
+        if serial <= self.distrusted || self.is_stopped() {
+            return false;
         }
+        self.back = now;
+        self.state = State::Connected;
+        self.subscribe = Deadline::NEVER;
+        self.subscriptions.clear();
+        core::mem::take(&mut self.subscribed_again)
     }
 
     pub(super) fn deadline(&self, config: &Config) -> Deadline {
         let silence = if self.awaits_hello() { self.back.saturating_add(config.lease) } else { Timestamp::MAX };
-        self.next_hello.min(Deadline::at(silence))
+        self.next_hello.min(self.subscribe).min(Deadline::at(silence))
     }
 
     pub(super) fn take_send_away(&mut self) -> bool {
@@ -108,7 +147,10 @@ impl Standing {
     }
 
     pub(super) fn owes(&self) -> bool {
-        self.send_away || self.told != self.is_cut_off() || self.state == State::Replaced { told: false }
+        self.send_away
+            || !self.subscriptions.is_empty()
+            || self.told != self.is_cut_off()
+            || self.state == State::Replaced { told: false }
     }
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
@@ -120,6 +162,6 @@ impl Standing {
         if core::mem::replace(&mut self.told, cut_off) == cut_off {
             return None;
         }
-        Some(if cut_off { Event::CutOff } else { Event::Reconnected })
+        Some(if cut_off { Event::CutOff } else { Event::Rejoined })
     }
 }

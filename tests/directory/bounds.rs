@@ -16,7 +16,7 @@ fn nodes_and_users_beyond_the_limits_are_ignored() {
     cluster.run(10 * SECOND);
     assert_eq!(cluster.node(0).nodes().map(|node| node.users).max(), Some(2));
     assert!(cluster.node(0).stats().excess >= 3);
-    assert!(cluster.events(0).iter().any(|event| matches!(event, Event::TooMany(_))));
+    assert!(cluster.events(0).iter().any(|event| matches!(event, Event::Excess(_))));
 }
 
 /// [D17]
@@ -111,7 +111,7 @@ fn settings_out_of_their_range_are_refused() {
 fn the_highest_numbers_in_a_packet_do_not_overflow() {
     let most = [255, 255, 255, 255, 255, 255, 255, 255, 255, 1];
     let packet = |kind: u8, rest: &[u8]| [&[1, kind, 1, b'x', 0, 0][..], rest].concat();
-    let hello = packet(1, &[&[1][..], &most, &[0], &[0; 16], &[0]].concat());
+    let hello = packet(1, &[&[1][..], &most, &most, &[0], &[0; 16], &[0]].concat());
     let digests = packet(6, &[&most[..], &[0; 4096]].concat());
     let released = [1, 1, b'u', 0];
     let changes = packet(2, &[&most[..], &[2], &released, &released].concat());

@@ -86,11 +86,11 @@ impl Storm {
     fn carry_out(&mut self, nth: usize, action: Action) {
         match action {
             Action::Close { conn, .. } => self.live.retain(|(at, _), raw| *at != nth || *raw != conn.as_raw()),
-            Action::Deliver { relay, to, conn, count, message, .. } => {
+            Action::Deliver { relay, to, conn, sequence, message, .. } => {
                 let tag = u64::from_le_bytes(message.try_into().unwrap());
                 let is_here = self.live.keys().any(|(at, user)| *at == nth && to == User::from(*user));
-                let latest = self.counts.insert((nth, conn, to), count);
-                assert!(latest.is_none_or(|latest| latest < count), "{latest:?}, then {count}");
+                let latest = self.counts.insert((nth, conn, to), sequence);
+                assert!(latest.is_none_or(|latest| latest < sequence), "{latest:?}, then {sequence}");
                 assert!(!is_here || self.taken.insert(tag), "twice");
                 let outcome = if is_here { Outcome::Routed } else { Outcome::Offline };
                 self.cluster.act(nth, Input::Delivered { relay, outcome });

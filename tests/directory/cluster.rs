@@ -1,6 +1,6 @@
 //! Several directories and a broker that loses nothing unless told to.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
 use heartline::directory::{
@@ -27,8 +27,10 @@ pub struct Cluster {
     pub cut: BTreeSet<(usize, usize)>,
     /// How many milliseconds each node's wall clock is ahead.
     pub skew: Vec<i64>,
-    /// Who is subscribed to which room.
-    pub rooms: BTreeSet<(usize, String)>,
+    /// Who is subscribed to what.
+    pub subscriptions: HashSet<(usize, Destination)>,
+    /// Whether the broker refuses further subscriptions.
+    pub refuses: bool,
     settings: Settings,
     lives: u64,
 }
@@ -50,7 +52,8 @@ impl Cluster {
             queues: Vec::new(),
             cut: BTreeSet::new(),
             skew: Vec::new(),
-            rooms: BTreeSet::new(),
+            subscriptions: HashSet::new(),
+            refuses: false,
             settings,
             lives: 0,
         };
@@ -73,6 +76,8 @@ impl Cluster {
     pub fn start_as(&mut self, nth: usize, node: Node) {
         self.lives += 1;
         let config = Config::new(self.settings.clone()).unwrap();
+        self.subscriptions.retain(|(of, _)| *of != nth);
+        self.subscriptions.extend([Destination::All, Destination::Node(node.clone())].map(|to| (nth, to)));
         self.nodes[nth] = Some(Directory::new(config, node, self.now, self.wall(nth), self.lives));
     }
 
@@ -130,20 +135,21 @@ impl Cluster {
             Action::Publish { to, payload } => {
                 assert!(payload.len() <= self.settings.max_payload as usize);
                 for receiver in 0..self.nodes.len() {
-                    let Some(node) = &self.nodes[receiver] else { continue };
-                    let is_meant = match &to {
-                        Destination::All => true,
-                        Destination::Node(name) => node.node() == name,
-                        Destination::Room(room) => self.rooms.contains(&(receiver, room.to_string())),
-                        _ => unreachable!(),
-                    };
-                    if is_meant && !self.cut.contains(&(nth, receiver)) {
+                    let runs = self.nodes[receiver].is_some();
+                    if runs
+                        && self.subscriptions.contains(&(receiver, to.clone()))
+                        && !self.cut.contains(&(nth, receiver))
+                    {
                         self.queues[receiver].push_back(payload.clone());
                     }
                 }
             }
-            Action::Subscribe { room } => assert!(self.rooms.insert((nth, room.to_string()))),
-            Action::Unsubscribe { room } => assert!(self.rooms.remove(&(nth, room.to_string()))),
+            Action::Subscribe { to } => {
+                if !self.refuses {
+                    self.subscriptions.insert((nth, to));
+                }
+            }
+            Action::Unsubscribe { to } => _ = self.subscriptions.remove(&(nth, to)),
             other => self.done[nth].push(other),
         }
     }

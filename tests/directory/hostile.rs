@@ -1,12 +1,12 @@
 //! One directory with arbitrary inputs, packets of dishonest nodes included, and what has to hold all the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use heartline::Timestamp;
 use heartline::directory::{
-    Action, Config, Departure, Destination, Directory, Event, Input, Node, Outcome, Query, RelayRef, Settings,
-    UnixTime, User,
+    Action, Config, Departure, Destination, Directory, Event, Input, Node, Outcome, Query, RelayRef, RoomHash,
+    Settings, UnixTime, User,
 };
 use heartline::hub::Room;
 
@@ -44,7 +44,10 @@ pub struct Watched {
     questions: BTreeSet<u64>,
     deliveries: Vec<RelayRef>,
     queries: Vec<Query>,
-    subscribed: BTreeSet<String>,
+    subscribed: HashSet<Destination>,
+    unconfirmed: HashSet<Destination>,
+    /// The rooms whose subscriptions are in doubt since the node subscribed again to its own packets.
+    doubted: HashSet<Destination>,
     /// The highest time of a stamp heard or made.
     highest: u64,
     log: Vec<Action>,
@@ -101,7 +104,9 @@ impl Watched {
             questions: BTreeSet::new(),
             deliveries: Vec::new(),
             queries: Vec::new(),
-            subscribed: BTreeSet::new(),
+            subscribed: HashSet::new(),
+            unconfirmed: HashSet::new(),
+            doubted: HashSet::new(),
             highest: 0,
             log: Vec::new(),
         }
@@ -301,6 +306,22 @@ impl Watched {
         }
     }
 
+    fn subscribes(&mut self, to: Destination) {
+        if !matches!(to, Destination::Room(_)) {
+            assert!(self.directory.is_cut_off(), "again, though it hears itself");
+            self.doubted.clone_from(&self.subscribed);
+            return;
+        }
+        let is_first = self.subscribed.insert(to.clone());
+        // At the end of time no room is waited for.
+        let waits = self.latest.saturating_add(self.settings.relay_timeout) < Timestamp::MAX;
+        let may_be_lost = self.doubted.remove(&to) || self.unconfirmed.contains(&to) || !waits;
+        assert!(is_first || may_be_lost, "again, though it was confirmed");
+        if self.directory.is_cut_off() {
+            self.doubted.insert(to);
+        }
+    }
+
     fn act(&mut self, action: Action) {
         self.log.push(action.clone());
         match action {
@@ -316,8 +337,12 @@ impl Watched {
                     self.packets.remove(0);
                 }
             }
-            Action::Subscribe { room } => assert!(self.subscribed.insert(room.to_string())),
-            Action::Unsubscribe { room } => assert!(self.subscribed.remove(&room.to_string())),
+            Action::Subscribe { to } => self.subscribes(to),
+            Action::Unsubscribe { to } => assert!(self.subscribed.remove(&to)),
+            Action::Entered { room, confirmed: false } => {
+                self.unconfirmed.insert(Destination::Room(RoomHash::of(&room)));
+            }
+            Action::Entered { room, .. } => _ = self.unconfirmed.remove(&Destination::Room(RoomHash::of(&room))),
             Action::Close { conn, .. } => {
                 assert!(self.closed.insert(conn.as_raw()), "{conn:?} closed twice");
                 self.users.retain(|_, raw| *raw != conn.as_raw());
@@ -327,9 +352,9 @@ impl Watched {
                 assert!(self.pending.remove(&tag), "a second outcome");
                 assert_eq!(message.is_none(), outcome == Outcome::Routed);
             }
-            Action::Members { tag, nodes, silent } => {
+            Action::Members { tag, nodes, unanswered } => {
                 assert!(self.pending.remove(&tag), "a second answer");
-                assert!(nodes.is_sorted_by(|a, b| a.node < b.node) && silent.is_sorted_by(|a, b| a < b));
+                assert!(nodes.is_sorted_by(|a, b| a.node < b.node) && unanswered.is_sorted_by(|a, b| a < b));
             }
             Action::ListMembers { query, limit, .. } => {
                 assert!(limit <= 1000);

@@ -66,7 +66,7 @@ fn flood(nth: u64) -> Vec<u8> {
     let number = 4 * round;
     let claim = |what| Claim { user: fresh(what), time: nth, over: None };
     let body = match kind {
-        0 | 1 => Body::Hello { serial: nth, number, claims: nth, digest: nth.into(), hears: Vec::new() },
+        0 | 1 => Body::Hello { serial: nth, wall: 0, number, claims: nth, digest: nth.into(), hears: Vec::new() },
         2 => Body::Changes { first: number + 1, changes: (0..4).map(|what| Change::Claimed(claim(what))).collect() },
         3 => Body::Digests { number, digests: (0..256).map(|bucket| (bucket * nth).into()).collect() },
         4 => Body::Part { bucket: 7, number, part: round % 100, parts: 100, claims: vec![claim(0), claim(1)] },

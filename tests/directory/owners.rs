@@ -50,7 +50,7 @@ impl Model {
 
     fn restart(&mut self, nth: usize) {
         self.others[nth] = Other { epoch: self.others[nth].epoch + 1, ..Other::default() };
-        self.say(nth, &Body::Hello { serial: 1, number: 0, claims: 0, digest: 0, hears: Vec::new() });
+        self.say(nth, &Body::Hello { serial: 1, wall: 0, number: 0, claims: 0, digest: 0, hears: Vec::new() });
         self.cluster.feed(0, Input::Timer);
     }
 

@@ -30,17 +30,17 @@ pub enum Change {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[rustfmt::skip]
 pub enum Body {
-    Hello { serial: u64, number: u64, claims: u64, digest: u128, hears: Vec<String> },
+    Hello { serial: u64, wall: u64, number: u64, claims: u64, digest: u128, hears: Vec<String> },
     Changes { first: u64, changes: Vec<Change> },
     Known { epoch: u64, incarnation: u64 },
     AskChanges { after: u64 },
     Compare { digests: Vec<u128> },
     Digests { number: u64, digests: Vec<u128> },
     Part { bucket: u8, number: u64, part: u64, parts: u64, claims: Vec<Claim> },
-    Relay { id: u64, incarnation: u64, to: Name, from: Name, conn: u64, count: u64, volatile: bool, message: Vec<u8> },
+    Relay { id: u64, incarnation: u64, to: Name, from: Name, conn: u64, sequence: u64, volatile: bool, message: Vec<u8> },
     Delivered { id: u64, outcome: u8 },
     Broadcast { from: Option<Name>, room: Option<Name>, except: Vec<Name>, volatile: bool, message: Vec<u8> },
-    Probe { room: Name },
+    Probe { number: u64, room: Name },
     AskMembers { id: u64, room: Name, limit: u64 },
     Members { id: u64, total: u64, users: Vec<Name> },
     Goodbye,
@@ -104,8 +104,8 @@ pub fn encode(sender: &Sender, body: &Body) -> Vec<u8> {
     let mut out = Writer(vec![1, kind(body)]);
     out.bytes(sender.node.as_bytes()).integer(sender.epoch).integer(sender.incarnation);
     match body {
-        Body::Hello { serial, number, claims, digest, hears } => {
-            out.integer(*serial).integer(*number).integer(*claims).digest(*digest);
+        Body::Hello { serial, wall, number, claims, digest, hears } => {
+            out.integer(*serial).integer(*wall).integer(*number).integer(*claims).digest(*digest);
             out.list(hears, |out, node| _ = out.bytes(node.as_bytes()));
         }
         Body::Changes { first, changes } => {
@@ -126,13 +126,13 @@ pub fn encode(sender: &Sender, body: &Body) -> Vec<u8> {
             out.byte(*bucket).integer(*number).integer(*part).integer(*parts);
             out.list(claims, Writer::claim);
         }
-        Body::Relay { id, incarnation, to, from, conn, count, volatile, message } => {
+        Body::Relay { id, incarnation, to, from, conn, sequence, volatile, message } => {
             out.integer(*id)
                 .integer(*incarnation)
                 .bytes(to)
                 .bytes(from)
                 .integer(*conn)
-                .integer(*count)
+                .integer(*sequence)
                 .flag(*volatile)
                 .bytes(message);
         }
@@ -140,7 +140,7 @@ pub fn encode(sender: &Sender, body: &Body) -> Vec<u8> {
         Body::Broadcast { from, room, except, volatile, message } => {
             out.optional(from.as_ref()).optional(room.as_ref()).names(except).flag(*volatile).bytes(message);
         }
-        Body::Probe { room } => _ = out.bytes(room),
+        Body::Probe { number, room } => _ = out.integer(*number).bytes(room),
         Body::AskMembers { id, room, limit } => _ = out.integer(*id).bytes(room).integer(*limit),
         Body::Members { id, total, users } => _ = out.integer(*id).integer(*total).names(users),
     }
@@ -235,6 +235,7 @@ impl Reader<'_> {
         match kind {
             1 => Body::Hello {
                 serial: self.integer(),
+                wall: self.integer(),
                 number: self.integer(),
                 claims: self.integer(),
                 digest: self.digest(),
@@ -258,7 +259,7 @@ impl Reader<'_> {
                 to: self.name(),
                 from: self.name(),
                 conn: self.integer(),
-                count: self.integer(),
+                sequence: self.integer(),
                 volatile: self.flag(),
                 message: self.bytes(),
             },
@@ -270,7 +271,7 @@ impl Reader<'_> {
                 volatile: self.flag(),
                 message: self.bytes(),
             },
-            11 => Body::Probe { room: self.name() },
+            11 => Body::Probe { number: self.integer(), room: self.name() },
             12 => Body::AskMembers { id: self.integer(), room: self.name(), limit: self.integer() },
             13 => Body::Members { id: self.integer(), total: self.integer(), users: self.list(Self::name) },
             14 => Body::Goodbye,

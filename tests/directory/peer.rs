@@ -34,7 +34,7 @@ impl Peer {
     }
 
     pub fn hello(&mut self, number: u64, claims: u64, digest: u128) {
-        self.say(&Body::Hello { serial: 1, number, claims, digest, hears: Vec::new() });
+        self.say(&Body::Hello { serial: 1, wall: 0, number, claims, digest, hears: Vec::new() });
     }
 
     pub fn changes(&mut self, first: u64, changes: Vec<Change>) {

@@ -77,6 +77,7 @@ pub fn body(plan: &mut Plan<'_>, epochs: &[u64]) -> Body {
     match plan.below(24) {
         0..5 => Body::Hello {
             serial: number(plan),
+            wall: WALL,
             number: number(plan),
             claims: number(plan),
             digest: plan.one(&[0, 1, u128::MAX]),
@@ -106,7 +107,7 @@ pub fn body(plan: &mut Plan<'_>, epochs: &[u64]) -> Body {
             to: name(plan),
             from: name(plan),
             conn: number(plan).max(1),
-            count: number(plan),
+            sequence: number(plan),
             volatile: false,
             message: plan.some(3, Plan::byte),
         },
@@ -118,7 +119,7 @@ pub fn body(plan: &mut Plan<'_>, epochs: &[u64]) -> Body {
             volatile: true,
             message: vec![1],
         },
-        20 => Body::Probe { room: plan.one(&[b"r", b"s"]).to_vec() },
+        20 => Body::Probe { number: 1 + plan.below(3) as u64, room: plan.one(&[b"r", b"s"]).to_vec() },
         21 => Body::AskMembers { id: number(plan), room: b"r".to_vec(), limit: 5 },
         22 => Body::Members { id: number(plan), total: plan.byte().into(), users: plan.some(2, name) },
         _ => Body::Goodbye,

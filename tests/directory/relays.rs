@@ -8,7 +8,7 @@ use crate::packets::{Body, Sender, decode, encode};
 
 fn deliveries(cluster: &Cluster, nth: usize) -> Vec<(String, u64)> {
     let deliveries = cluster.done[nth].iter().filter_map(|action| match action {
-        Action::Deliver { message, count, .. } => Some((String::from_utf8(message.clone()).unwrap(), *count)),
+        Action::Deliver { message, sequence, .. } => Some((String::from_utf8(message.clone()).unwrap(), *sequence)),
         _ => None,
     });
     deliveries.collect()
@@ -184,7 +184,7 @@ fn only_the_node_that_a_message_was_sent_to_says_what_became_of_it() {
 /// A message from Ann's connection on another node to Bob, and the node of both that it is for.
 fn from_elsewhere(number: u64) -> Body {
     let (to, from, message) = ("bob".into(), "ann".into(), Vec::new());
-    Body::Relay { id: number, incarnation: 7, to, from, conn: 1, count: number, volatile: false, message }
+    Body::Relay { id: number, incarnation: 7, to, from, conn: 1, sequence: number, volatile: false, message }
 }
 
 /// A node of incarnation 7, where Bob is, and what a packet of this sender, known by its hello, leads to.
@@ -193,7 +193,7 @@ fn receiver() -> impl FnMut(&Sender, Body) -> Vec<Action> {
     let mut node = Directory::new(Config::default(), name(0), now, wall, 7);
     node.handle(now, wall, Input::Login { conn: conn(1), user: "bob".into() }).for_each(drop);
     move |sender, body| {
-        let hello = Body::Hello { serial: 1, number: 0, claims: 0, digest: 0, hears: Vec::new() };
+        let hello = Body::Hello { serial: 1, wall: 0, number: 0, claims: 0, digest: 0, hears: Vec::new() };
         node.handle(now, wall, Input::Received { payload: encode(sender, &hello) }).for_each(drop);
         node.handle(now, wall, Input::Received { payload: encode(sender, &body) }).collect()
     }

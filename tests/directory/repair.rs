@@ -171,7 +171,8 @@ fn later_changes_are_on_top_of_a_bucket_whichever_comes_first() {
 #[test]
 fn nodes_that_miss_the_same_do_not_ask_all_at_once() {
     let sender = Sender { node: "peer".into(), epoch: 5, incarnation: 5 };
-    let hello = encode(&sender, &Body::Hello { serial: 1, number: 9, claims: 9, digest: 9, hears: Vec::new() });
+    let hello =
+        encode(&sender, &Body::Hello { serial: 1, wall: 0, number: 9, claims: 9, digest: 9, hears: Vec::new() });
     let (cluster, wall) = (Cluster::new(0), UnixTime::from_millis(1));
     let ask = |incarnation| {
         let mut node = Directory::new(Config::default(), name(0), cluster.now, wall, incarnation);
@@ -201,7 +202,8 @@ fn however_many_new_nodes_come_hellos_keep_their_distance() {
     for nth in 0..100 {
         peer.sender.node = format!("node-{nth}");
         peer.cluster.now = before.saturating_add(SECOND / 100 * nth);
-        let payload = encode(&peer.sender, &Body::Hello { serial: 1, number: 0, claims: 0, digest: 0, hears: vec![] });
+        let payload =
+            encode(&peer.sender, &Body::Hello { serial: 1, wall: 0, number: 0, claims: 0, digest: 0, hears: vec![] });
         let (now, wall) = (peer.cluster.now, peer.cluster.wall(0));
         let node = peer.cluster.nodes[0].as_mut().expect("it runs");
         for input in [Input::Received { payload }, Input::Timer] {

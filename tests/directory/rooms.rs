@@ -1,6 +1,6 @@
 //! Rooms and broadcasts.
 
-use heartline::directory::{Action, Input, Settings};
+use heartline::directory::{Action, Destination, Input, Settings};
 
 use crate::cluster::{Cluster, SECOND, name};
 use crate::packets::Body;
@@ -99,7 +99,44 @@ fn a_room_is_entered_unconfirmed_if_no_probe_comes_back_in_time() {
 
 /// [D13]
 #[test]
-fn who_is_in_a_room_is_what_the_nodes_say_and_the_silent_are_named() {
+fn a_room_whose_subscription_the_broker_refused_is_subscribed_to_again_before_each_later_probe() {
+    let mut cluster = Cluster::new(1);
+    cluster.refuses = true;
+    enter(&mut cluster, 0, "btc");
+    cluster.run(20 * SECOND);
+    assert_eq!(entered(&cluster, 0), [false]);
+    cluster.refuses = false;
+    cluster.run(6 * SECOND);
+    assert_eq!(entered(&cluster, 0), [false, true]);
+}
+
+/// The probe that follows, which is under way still.
+fn probe_of_entering(cluster: &mut Cluster) -> Vec<u8> {
+    let (now, wall) = (cluster.now, cluster.wall(0));
+    let node = cluster.nodes[0].as_mut().expect("it runs");
+    let probe = node.handle(now, wall, Input::EnterRoom { room: "btc".into() }).find_map(|action| match action {
+        Action::Publish { to: Destination::Room(_), payload } => Some(payload),
+        _ => None,
+    });
+    probe.expect("a probe")
+}
+
+/// [D13] Its subscription is known already; that of the second entry may not be.
+#[test]
+fn a_probe_from_before_a_room_was_entered_again_does_not_confirm_it() {
+    let mut cluster = Cluster::new(1);
+    let first = probe_of_entering(&mut cluster);
+    cluster.act(0, Input::LeaveRoom { room: "btc".into() });
+    let second = probe_of_entering(&mut cluster);
+    cluster.act(0, Input::Received { payload: first });
+    assert_eq!(entered(&cluster, 0), []);
+    cluster.act(0, Input::Received { payload: second });
+    assert_eq!(entered(&cluster, 0), [true]);
+}
+
+/// [D13]
+#[test]
+fn who_is_in_a_room_is_what_the_nodes_say_and_those_that_do_not_answer_are_named() {
     let mut cluster = Cluster::new(3);
     cluster.act(0, Input::AskMembers { room: "btc".into(), limit: 2, tag: 5 });
     for nth in [1, 2] {
@@ -114,8 +151,8 @@ fn who_is_in_a_room_is_what_the_nodes_say_and_the_silent_are_named() {
     assert_eq!(cluster.done[0], []);
     cluster.run(2 * SECOND);
     let answer = cluster.done[0].pop();
-    let Some(Action::Members { tag: 5, nodes, silent }) = answer else { panic!("{answer:?}") };
-    assert_eq!(silent, [name(2)]);
+    let Some(Action::Members { tag: 5, nodes, unanswered }) = answer else { panic!("{answer:?}") };
+    assert_eq!(unanswered, [name(2)]);
     assert_eq!((nodes.len(), &nodes[0].node, nodes[0].total, nodes[0].users.len()), (1, &name(1), 3, 2));
 }
 
@@ -126,11 +163,11 @@ fn questions_are_bounded_and_a_node_alone_has_its_answer_at_once() {
     for tag in 0..1025 {
         cluster.act(0, Input::AskMembers { room: "btc".into(), limit: 2, tag });
     }
-    assert_eq!(cluster.done[0], [Action::Members { tag: 1024, nodes: vec![], silent: vec![name(1)] }]);
+    assert_eq!(cluster.done[0], [Action::Members { tag: 1024, nodes: vec![], unanswered: vec![name(1)] }]);
 
     let mut alone = Cluster::new(1);
     alone.act(0, Input::AskMembers { room: "btc".into(), limit: 2, tag: 1 });
-    assert_eq!(alone.done[0], [Action::Members { tag: 1, nodes: vec![], silent: vec![] }]);
+    assert_eq!(alone.done[0], [Action::Members { tag: 1, nodes: vec![], unanswered: vec![] }]);
 }
 
 /// [D12] It may still arrive after the room was left, and two rooms may have one hash.
@@ -158,7 +195,7 @@ fn a_node_that_has_left_owes_no_answer() {
     cluster.act(0, ask(2));
     assert_eq!(entered(&cluster, 0), [false, false]);
     let answers = cluster.done[0].iter().filter_map(|action| match action {
-        Action::Members { tag, silent, .. } => Some((*tag, silent.len())),
+        Action::Members { tag, unanswered, .. } => Some((*tag, unanswered.len())),
         _ => None,
     });
     assert_eq!(answers.collect::<Vec<_>>(), [(1, 1), (2, 0)]);

@@ -1,8 +1,8 @@
 //! Nodes that are not heard, and a node that does not hear itself.
 
-use heartline::directory::{Action, Destination, Event, Input, Settings};
+use heartline::directory::{Action, Destination, Event, Input, RoomHash, Settings};
 
-use crate::cluster::{Cluster, SECOND, name};
+use crate::cluster::{Cluster, SECOND, conn, name};
 use crate::packets::{Body, Change, Claim, Sender, encode};
 use crate::peer::{Peer, claimed};
 
@@ -44,8 +44,26 @@ fn a_node_whose_hello_does_not_come_back_is_cut_off_until_one_does() {
     cluster.run(SECOND);
     assert!(!cluster.node(0).is_cut_off());
     let events = cluster.events(0);
-    assert!(events.contains(&Event::CutOff) && events.contains(&Event::Reconnected));
+    assert!(events.contains(&Event::CutOff) && events.contains(&Event::Rejoined));
     assert!(!cluster.done[0].contains(&Action::SendAway), "it serves alone");
+}
+
+/// [D9]
+#[test]
+fn a_node_that_stays_cut_off_subscribes_again_to_its_own_packets_and_then_to_its_rooms() {
+    let mut cluster = Cluster::new(2);
+    cluster.act(0, Input::EnterRoom { room: "btc".into() });
+    cluster.subscriptions.retain(|(of, _)| *of != 0);
+    cluster.run(6 * SECOND);
+    assert!(cluster.node(0).is_cut_off());
+    cluster.run(4 * SECOND);
+    assert!(!cluster.node(0).is_cut_off());
+    cluster.act(1, Input::Login { conn: conn(1), user: "ann".into() });
+    cluster.run(SECOND);
+    assert_eq!(cluster.node(0).node_of(&"ann".into()), Some(&name(1)));
+    for to in [Destination::Node(name(0)), Destination::Room(RoomHash::of(&"btc".into()))] {
+        assert!(cluster.subscriptions.contains(&(0, to)));
+    }
 }
 
 /// [D9]
@@ -120,7 +138,7 @@ fn after_an_interruption_a_hello_goes_out_at_once() {
 fn claims_of_a_node_that_is_back_before_they_are_gone_stay() {
     let mut cluster = Cluster::new(1);
     let peer = Sender { node: "a".into(), epoch: 1, incarnation: 1 };
-    let hello = Body::Hello { serial: 1, number: 2000, claims: 0, digest: 0, hears: Vec::new() };
+    let hello = Body::Hello { serial: 1, wall: 0, number: 2000, claims: 0, digest: 0, hears: Vec::new() };
     let claim = |nth: u64| Change::Claimed(Claim { user: nth.to_le_bytes().into(), time: nth, over: None });
     let changes = Body::Changes { first: 1, changes: (1..=2000).map(claim).collect() };
     let [hello, changes] = [hello, changes].map(|body| encode(&peer, &body));

@@ -227,10 +227,10 @@ impl<C: Codec> Server<C> {
             let here = (users.collect(), core.hub.room_size(room.as_bytes()));
             (here, core.cluster.as_mut().map(|cluster| cluster.ask_members(room, most)))
         });
-        let mut members = RoomMembers { users: here.0, total: here.1.into(), silent: Vec::new() };
+        let mut members = RoomMembers { users: here.0, total: here.1.into(), unanswered: Vec::new() };
         let Some(others) = others else { return members };
         let Ok(others) = others.await else { return members };
-        members.silent = others.silent;
+        members.unanswered = others.unanswered;
         for node in others.nodes {
             members.total += u64::from(node.total);
             let room = most.saturating_sub(members.users.len());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::{Client, SubscribeError, Subscriber};
 use futures_util::StreamExt;
-use heartline::directory::{Broker, Destination, Input, Node, RoomHash};
+use heartline::directory::{Broker, Destination, Input, Node};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, unconstrained};
 use tokio::time::timeout;
@@ -27,10 +27,10 @@ pub struct Nats {
     client: Client,
     subjects: Subjects,
     link: Arc<Link>,
-    /// They read the packets for all nodes and for this node, and report losses.
-    _tasks: Vec<Task>,
-    /// They read the packets for the rooms that were entered.
-    rooms: Mutex<HashMap<RoomHash, Task>>,
+    /// Reports losses.
+    _reports: Task,
+    /// They read the packets for all nodes, for this node, and for the rooms that were entered.
+    subscriptions: Mutex<HashMap<Destination, Task>>,
     runtime: Handle,
 }
 
@@ -61,16 +61,17 @@ impl Nats {
         let runtime = Handle::current();
         let flushing = client.clone();
         let reporting = link.clone().report_losses(async move || flushing.flush().await.is_ok());
-        let mut tasks = vec![Task(runtime.spawn(reporting).abort_handle())];
+        let reports = Task(runtime.spawn(reporting).abort_handle());
+        let mut subscriptions = HashMap::new();
         for to in own {
             let Some(subject) = subjects.of(&to) else { continue };
             let no_echo = || ConnectError::NoEcho(link.last_error());
             let mut subscriber = client.subscribe(subject.clone()).await.map_err(|_| no_echo())?;
             client.publish(subject, bytes::Bytes::new()).await.map_err(|_| no_echo())?;
             timeout(patience, echo(&mut subscriber, &link)).await.map_err(|_| no_echo())?;
-            tasks.push(Task(runtime.spawn(read(link.clone(), subscriber)).abort_handle()));
+            subscriptions.insert(to, Task(runtime.spawn(read(link.clone(), subscriber)).abort_handle()));
         }
-        Ok(Self { client, subjects, link, _tasks: tasks, rooms: Mutex::default(), runtime })
+        Ok(Self { client, subjects, link, _reports: reports, subscriptions: Mutex::new(subscriptions), runtime })
     }
 
     /// The next packet or interruption, as [`Broker::poll_input`] has it. Cancel safe.
@@ -94,8 +95,8 @@ impl Nats {
         self.link.stats()
     }
 
-    fn rooms(&self) -> MutexGuard<'_, HashMap<RoomHash, Task>> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    fn subscriptions(&self) -> MutexGuard<'_, HashMap<Destination, Task>> {
+        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,20 +118,21 @@ impl Broker for Nats {
         }
     }
 
-    fn subscribe(&self, room: RoomHash) {
-        let Some(subject) = self.subjects.of(&Destination::Room(room)) else { return };
-        self.rooms().entry(room).or_insert_with(|| {
-            let client = self.client.clone();
-            let mut subscribing = Box::pin(async move { client.subscribe(subject).await });
-            // At once, so that it goes before what is published next; by the task, if there is no room now.
-            let subscribed = now(subscribing.as_mut());
-            let task = read_room(self.link.clone(), subscribing, subscribed);
-            Task(self.runtime.spawn(task).abort_handle())
-        });
+    fn subscribe(&self, to: &Destination) {
+        let Some(subject) = self.subjects.of(to) else { return };
+        let mut subscriptions = self.subscriptions();
+        // It ends before there is another, so that no packet comes twice.
+        subscriptions.remove(to);
+        let client = self.client.clone();
+        let mut subscribing = Box::pin(async move { client.subscribe(subject).await });
+        // At once, so that it goes before what is published next; by the task, if there is no room now.
+        let subscribed = now(subscribing.as_mut());
+        let task = read_when_subscribed(self.link.clone(), subscribing, subscribed);
+        subscriptions.insert(to.clone(), Task(self.runtime.spawn(task).abort_handle()));
     }
 
-    fn unsubscribe(&self, room: RoomHash) {
-        self.rooms().remove(&room);
+    fn unsubscribe(&self, to: &Destination) {
+        self.subscriptions().remove(to);
     }
 
     fn poll_input(&self, context: &mut Context<'_>) -> Poll<Input> {
@@ -173,7 +175,7 @@ async fn read(link: Arc<Link>, subscriber: Subscriber) {
     }
 }
 
-async fn read_room(
+async fn read_when_subscribed(
     link: Arc<Link>,
     subscribing: Pin<Box<impl Future<Output = Result<Subscriber, SubscribeError>>>>,
     subscribed: Option<Result<Subscriber, SubscribeError>>,

@@ -92,8 +92,8 @@ pub async fn run<B: Broker + ?Sized, C: Borrow<Config>>(
             for action in actions {
                 match action {
                     Action::Publish { to, payload } => broker.publish(&to, payload),
-                    Action::Subscribe { room } => broker.subscribe(room),
-                    Action::Unsubscribe { room } => broker.unsubscribe(room),
+                    Action::Subscribe { to } => broker.subscribe(&to),
+                    Action::Unsubscribe { to } => broker.unsubscribe(&to),
                     action => owed.extend(carry_out(action)),
                 }
             }

@@ -83,14 +83,11 @@ impl Machine {
         let Some(peer) = self.peers.get_mut(node) else { return };
         if peer.book.len() >= config.max_claims.into() && peer.book.get(&user).is_none() {
             count(&mut self.stats.excess);
-            self.too_many = Some(node.clone());
+            self.excess = Some(node.clone());
             return;
         }
         peer.book.insert(user.clone(), time);
-        if self.clock.heard(time, self.wall) {
-            count(&mut self.stats.skewed);
-            self.skewed = Some(node.clone());
-        }
+        self.clock.heard(time);
         if !self.claimed(user.clone(), Stamp { time, node: node.clone() }) {
             self.give_up_if_lower(config, &user, over);
         }

@@ -8,6 +8,7 @@ use crate::directory::action::{Action, Destination, Outcome};
 use crate::directory::config::Config;
 use crate::directory::node::{Departure, Life, Node};
 use crate::directory::peer::Peer;
+use crate::directory::stamp::is_far_ahead;
 use crate::directory::standing::State;
 use crate::directory::wire::{Body, Hello};
 use crate::time::{Deadline, Span, Timestamp};
@@ -47,7 +48,7 @@ impl Machine {
     fn meet(&mut self, config: &Config, node: &Node, life: Life) -> bool {
         if self.peers.len() >= config.max_nodes as usize {
             count(&mut self.stats.excess);
-            self.too_many = Some(node.clone());
+            self.excess = Some(node.clone());
             return false;
         }
         self.peers.insert(node.clone(), Peer::new(life, self.now));
@@ -62,6 +63,14 @@ impl Machine {
         let hears_us = hello.hears.contains(&self.node);
         let Some(peer) = self.peers.get_mut(node) else { return };
         peer.hears_us = hears_us;
+        let ahead = is_far_ahead(hello.wall, self.wall);
+        if ahead {
+            count(&mut self.stats.skewed);
+            if !peer.ahead {
+                self.skewed = Some(node.clone());
+            }
+        }
+        peer.ahead = ahead;
         peer.compare(hello, config.max_claims.into());
         self.plan_question(config, node);
     }
@@ -85,7 +94,8 @@ impl Machine {
         self.standing.next_hello = Deadline::at(self.now.saturating_add(config.hello));
         let hears: Vec<_> = self.peers.keys().cloned().collect();
         let (claims, digest) = (self.own.len(), self.own.digest());
-        let hello = Hello { serial: self.standing.serial, number: self.changes.made(), claims, digest, hears };
+        let (serial, wall, number) = (self.standing.serial, self.wall, self.changes.made());
+        let hello = Hello { serial, wall, number, claims, digest, hears };
         self.publish(Destination::All, Body::Hello(hello))
     }
 
@@ -102,8 +112,9 @@ impl Machine {
     pub(super) fn judge_silence(&mut self, config: &Config) {
         let lease = Span::of(config.lease);
         if self.standing.awaits_hello() && self.now.since(self.standing.back) >= lease {
-            self.standing.cut_off(self.now, config.send_away_when_cut_off);
+            self.standing.cut_off(config, self.now);
         }
+        self.standing.renew_subscriptions(config, self.now, &self.node);
         let silent = self.peers.iter().filter(|(_, peer)| self.now.since(peer.heard) >= lease);
         let silent: Vec<_> = silent.map(|(node, _)| node.clone()).collect();
         for node in silent {
@@ -114,7 +125,7 @@ impl Machine {
     /// Nothing happened for longer than a lease: others took this node for gone, and what it knows is old.
     pub(super) fn overslept(&mut self, config: &Config) {
         count(&mut self.stats.suspensions);
-        self.standing.cut_off(self.now, config.send_away_when_cut_off);
+        self.standing.cut_off(config, self.now);
         let grace = config.lease.saturating_sub(config.hello.saturating_mul(2));
         let since = Timestamp::from_nanos(self.now.as_nanos().saturating_sub(Span::of(grace).as_nanos()));
         for peer in self.peers.values_mut() {
@@ -136,10 +147,7 @@ impl Machine {
     // ---- the end ---------------------------------------------------------------------------
 
     fn stop(&mut self, state: State) {
-        if matches!(state, State::Replaced { .. }) {
-            self.standing.send_away = true;
-        }
-        self.standing.state = state;
+        self.standing.stop(state);
         while let Some(id) = self.relays.first() {
             self.end_relay(id, Outcome::Unknown);
         }

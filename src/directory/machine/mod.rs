@@ -71,7 +71,7 @@ pub(in crate::directory) struct Machine {
     nodes_heard: Presence<Node>,
     /// Nodes whose clocks are far ahead, and those beyond the limits: the latest of each.
     skewed: Option<Node>,
-    too_many: Option<Node>,
+    excess: Option<Node>,
     pub(in crate::directory) stats: Stats,
 }
 
@@ -109,7 +109,7 @@ impl Machine {
             presence: Presence::new(),
             nodes_heard: Presence::new(),
             skewed: None,
-            too_many: None,
+            excess: None,
             stats: Stats::default(),
         }
     }
@@ -185,7 +185,7 @@ impl Machine {
                 Some(self.refuse_relay(conn, tag, super::action::Outcome::Offline, message))
             }
             Input::EnterRoom { room } => Some(Action::Entered { room, confirmed: false }),
-            Input::AskMembers { tag, .. } => Some(Action::Members { tag, nodes: Vec::new(), silent: Vec::new() }),
+            Input::AskMembers { tag, .. } => Some(Action::Members { tag, nodes: Vec::new(), unanswered: Vec::new() }),
             _ => None,
         }
     }
@@ -205,9 +205,11 @@ impl Machine {
         if let Some(answer) = self.rooms.pop().or_else(|| self.questions.pop_ended()) {
             return Some(answer);
         }
-        let packet = if self.standing.is_stopped() { None } else { self.next_packet(config) };
-        if packet.is_some() {
-            return packet;
+        if !self.standing.is_stopped() {
+            let wanted = self.standing.next_subscription().or_else(|| self.next_packet(config));
+            if wanted.is_some() {
+                return wanted;
+            }
         }
         self.next_event().map(Action::Event)
     }
@@ -244,7 +246,7 @@ impl Machine {
             return Some(if online { Event::Online(user) } else { Event::Offline(user) });
         }
         let skewed = self.skewed.take().map(Event::ClockSkew);
-        skewed.or_else(|| self.too_many.take().map(Event::TooMany))
+        skewed.or_else(|| self.excess.take().map(Event::Excess))
     }
 
     fn publish(&self, to: Destination, body: Body) -> Action {
@@ -286,7 +288,7 @@ impl Machine {
             || self.presence.any()
             || self.nodes_heard.any()
             || self.skewed.is_some()
-            || self.too_many.is_some()
+            || self.excess.is_some()
             || runs && (self.relays.any_unsent() || !self.gone.is_empty())
             || runs && self.peers.values().any(|peer| peer.haunted)
     }

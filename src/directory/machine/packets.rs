@@ -55,8 +55,13 @@ impl Machine {
             return count(&mut self.stats.ignored);
         }
         match body {
-            Body::Hello(hello) => self.standing.came_back(hello.serial, self.now),
-            Body::Probe { room } => self.rooms.confirm(room),
+            Body::Hello(hello) => {
+                let in_doubt = self.standing.came_back(hello.serial, self.now);
+                if in_doubt {
+                    self.rooms.subscribe_again();
+                }
+            }
+            Body::Probe { number, room } => self.rooms.confirm(room, *number),
             _ => {}
         }
     }

@@ -34,10 +34,10 @@ impl Machine {
         if !fits || self.relays.len() >= config.max_relays as usize || bytes > config.relay_bytes.into() {
             return Some(self.refuse_relay(conn, tag, Outcome::Full, message));
         }
-        let count = self.counts.next(conn, &to, config.max_relays as usize);
+        let sequence = self.counts.next(conn, &to, config.max_relays as usize);
         let until = Deadline::at(self.now.saturating_add(config.relay_timeout));
         let incarnation = self.incarnation_of(&node);
-        let relay = Relay { id: 0, incarnation, to, from, conn, count, message, volatile };
+        let relay = Relay { id: 0, incarnation, to, from, conn, sequence, message, volatile };
         self.relays.push(Pending { relay, tag, node, resent: false, until });
         None
     }
@@ -94,13 +94,13 @@ impl Machine {
     // ---- from other nodes ------------------------------------------------------------------
 
     pub(super) fn deliver(&mut self, config: &Config, node: Node, life: Life, relay: Relay) -> Action {
-        let Relay { id, to, from, conn, count: number, message, volatile, .. } = relay;
+        let Relay { id, to, from, conn, sequence, message, volatile, .. } = relay;
         let conn = RemoteConn { node: node.clone(), incarnation: life.incarnation, conn };
         if !self.latest.follows(&conn, &to, id, config.max_relays as usize) {
             count(&mut self.stats.overtaken);
             return self.tell(&node, Body::Delivered { id, outcome: Outcome::Offline });
         }
-        Action::Deliver { relay: RelayRef { node, id }, to, from, conn, count: number, message, volatile }
+        Action::Deliver { relay: RelayRef { node, id }, to, from, conn, sequence, message, volatile }
     }
 
     pub(super) fn delivered(&mut self, relay: RelayRef, outcome: Outcome) -> Option<Action> {

@@ -8,6 +8,7 @@ use crate::count::count;
 use crate::directory::action::{Action, Destination, Query, RoomHash};
 use crate::directory::config::Config;
 use crate::directory::node::{Node, User, is_name};
+use crate::directory::rooms::Due;
 use crate::directory::wire::{Body, MEMBERS_OVERHEAD, broadcast_overhead};
 use crate::hub::Room;
 use crate::time::Span;
@@ -54,8 +55,12 @@ impl Machine {
     }
 
     pub(super) fn next_probe(&mut self, config: &Config) -> Option<Action> {
-        let room = self.rooms.probe(self.now, [config.hello, config.lease].map(Span::of))?;
-        Some(self.publish(Destination::Room(RoomHash::of(&room)), Body::Probe { room }))
+        Some(match self.rooms.next_due(self.now, [config.hello, config.lease].map(Span::of))? {
+            Due::Subscription(room) => Action::Subscribe { to: Destination::Room(room) },
+            Due::Probe(room, number) => {
+                self.publish(Destination::Room(RoomHash::of(&room)), Body::Probe { number, room })
+            }
+        })
     }
 
     // ---- who is in a room ------------------------------------------------------------------

@@ -7,7 +7,7 @@ use super::{BUCKETS, Body, Change, Claim, Hello, Packet, Relay, VERSION, change,
 use crate::conn::ConnId;
 use crate::directory::action::Outcome;
 use crate::directory::node::{Departure, Life, User};
-use crate::directory::stamp::Stamp;
+use crate::directory::stamp::{Stamp, UnixTime};
 
 impl Packet {
     /// The packet of these bytes, of which [`encode`](Self::encode) makes the same bytes again; `None` if they are no packet, or one of
@@ -36,7 +36,7 @@ fn body(kind: u8, from: &mut Reader<'_>) -> Option<Body> {
         kind::RELAY => Body::Relay(Decode::read(from)?),
         kind::DELIVERED => Body::Delivered { id: from.integer()?, outcome: Decode::read(from)? },
         kind::BROADCAST => broadcast(from)?,
-        kind::PROBE => Body::Probe { room: Decode::read(from)? },
+        kind::PROBE => Body::Probe { number: from.integer()?, room: Decode::read(from)? },
         kind::ASK_MEMBERS => {
             Body::AskMembers { id: from.integer()?, room: Decode::read(from)?, limit: from.integer()? }
         }
@@ -78,6 +78,7 @@ impl Decode for Hello {
     fn read(from: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
             serial: from.integer()?,
+            wall: UnixTime::from_millis(from.integer()?),
             number: from.integer()?,
             claims: from.integer()?,
             digest: u128::from_le_bytes(from.array()?),
@@ -94,7 +95,7 @@ impl Decode for Relay {
             to: Decode::read(from)?,
             from: Decode::read(from)?,
             conn: ConnId::from_raw(from.integer()?)?,
-            count: from.integer()?,
+            sequence: from.integer()?,
             volatile: from.flag()?,
             message: from.bytes()?.into(),
         })

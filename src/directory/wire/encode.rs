@@ -90,7 +90,10 @@ impl Encode for Body {
                 to.byte((*volatile).into());
                 to.bytes(message);
             }
-            Self::Probe { room } => room.write(to),
+            Self::Probe { number, room } => {
+                to.integer(*number);
+                room.write(to);
+            }
             Self::AskMembers { id, room, limit } => {
                 to.integer(*id);
                 room.write(to);
@@ -122,6 +125,7 @@ impl Encode for Life {
 impl Encode for Hello {
     fn write(&self, to: &mut impl Writer) {
         to.integer(self.serial);
+        to.integer(self.wall.as_millis());
         to.integer(self.number);
         to.integer(self.claims);
         to.raw(&self.digest.to_le_bytes());
@@ -136,7 +140,7 @@ impl Encode for Relay {
         self.to.write(to);
         self.from.write(to);
         to.integer(self.conn.as_raw());
-        to.integer(self.count);
+        to.integer(self.sequence);
         to.byte(self.volatile.into());
         to.bytes(&self.message);
     }

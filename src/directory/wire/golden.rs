@@ -28,14 +28,21 @@ fn claim(user: &str, time: u64, over: Option<Stamp>) -> Claim {
 fn kinds() -> Vec<(u8, Body, String)> {
     let over = Some(Stamp { time: 16_383, node: node("B_2") });
     let digest = 0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100;
-    let hello = Hello { serial: 1, number: 127, claims: 128, digest, hears: vec![node("b"), node("c9")] };
+    let hello = Hello {
+        serial: 1,
+        wall: UnixTime::from_millis(1000),
+        number: 127,
+        claims: 128,
+        digest,
+        hears: vec![node("b"), node("c9")],
+    };
     let relay = Relay {
         id: 1 << 32,
         incarnation: 129,
         to: "bob".into(),
         from: "al".into(),
         conn: ConnId::from_raw(1).unwrap(),
-        count: 2,
+        sequence: 2,
         message: vec![0, 255, 7],
         volatile: true,
     };
@@ -54,7 +61,7 @@ fn kinds() -> Vec<(u8, Body, String)> {
     let claims = vec![claim("al", 5, None), claim("bob", 300, over)];
     let outcome = |outcome| Body::Delivered { id: 2, outcome };
     [
-        (1, Body::Hello(hello), "01 7f 8001 000102030405060708090a0b0c0d0e0f 02 01 62 02 6339"),
+        (1, Body::Hello(hello), "01 e807 7f 8001 000102030405060708090a0b0c0d0e0f 02 01 62 02 6339"),
         (
             2,
             Body::Changes { first: 128, changes },
@@ -77,7 +84,7 @@ fn kinds() -> Vec<(u8, Body, String)> {
         (9, outcome(Outcome::Unknown), "02 04"),
         (10, broadcast, "01 02616c 01 0468616c6c 02 0178 0200ff 01 02 6869"),
         (10, bare, "00 00 00 00 00"),
-        (11, Body::Probe { room: "hall".into() }, "0468616c6c"),
+        (11, Body::Probe { number: 300, room: "hall".into() }, "ac02 0468616c6c"),
         (12, Body::AskMembers { id: 300, room: "hall".into(), limit: 1000 }, "ac02 0468616c6c e807"),
         (13, Body::Members { id: 300, total: u32::MAX, users: vec!["al".into()] }, "ac02 ffffffff0f 01 02616c"),
         (14, Body::Goodbye, ""),

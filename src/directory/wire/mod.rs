@@ -17,19 +17,19 @@
 //! - A *node* is bytes: 1 to 32 of a to z, A to Z, 0 to 9, `-` and `_`. A *user* and a *room* are 1 to 255 bytes.
 //!
 //! ```text
-//!  1 hello:        serial, number, claims, digest, list of the nodes that the sender hears
+//!  1 hello:        serial, wall, number, claims, digest, list of the nodes that the sender hears
 //!  2 changes:      number of the first, list of changes
 //!  3 known:        life
 //!  4 ask changes:  after which number
 //!  5 compare:      256 digests of the recipient's buckets as the sender knows them: of bucket 0, bucket 1, ...
 //!  6 digests:      number, 256 digests
 //!  7 part:         bucket (a byte), number, part (16 bits, from 0), parts (16 bits), list of claims
-//!  8 relay:        id, incarnation of the recipient's node, user it is to, user it is from, connection (not 0), count, volatile (a
+//!  8 relay:        id, incarnation of the recipient's node, user it is to, user it is from, connection (not 0), sequence, volatile (a
 //!                  flag), message (bytes)
 //!  9 delivered:    id, outcome (a byte): 0 routed, 1 offline, 2 full, 3 dropped, 4 unknown
 //! 10 broadcast:    optional user it is from, optional room, list of users who are excluded, volatile (a flag),
 //!                  message (bytes)
-//! 11 probe:        room
+//! 11 probe:        number, room
 //! 12 ask members:  id, room, limit (32 bits)
 //! 13 members:      id, total (32 bits), list of users
 //! 14 goodbye:      nothing
@@ -67,7 +67,7 @@ use alloc::vec::Vec;
 
 use super::action::Outcome;
 use super::node::{Departure, Life, Node, User};
-use super::stamp::Stamp;
+use super::stamp::{Stamp, UnixTime};
 use crate::conn::ConnId;
 use crate::hub::Room;
 
@@ -160,6 +160,8 @@ pub(super) enum Body {
     },
     /// To a room: it comes back to the sender once the broker knows the sender's subscription.
     Probe {
+        /// Tells it from the probes of an earlier entry into the room.
+        number: u64,
         room: Room,
     },
     /// To all: who is in this room on your node?
@@ -181,6 +183,8 @@ pub(super) enum Body {
 pub(super) struct Hello {
     /// Counts the hellos of this process.
     pub(super) serial: u64,
+    /// The sender's wall clock.
+    pub(super) wall: UnixTime,
     /// The number of the last change that was published.
     pub(super) number: u64,
     /// How many claims the sender holds.
@@ -198,7 +202,7 @@ pub(super) struct Relay {
     pub(super) to: User,
     pub(super) from: User,
     pub(super) conn: ConnId,
-    pub(super) count: u64,
+    pub(super) sequence: u64,
     pub(super) message: Vec<u8>,
     pub(super) volatile: bool,
 }

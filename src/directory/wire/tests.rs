@@ -44,20 +44,28 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 fn hello() -> impl Strategy<Value = Hello> {
-    let fields = (integer(), integer(), integer(), any::<u128>(), many(any_node(), 0..5));
-    fields.prop_map(|(serial, number, claims, digest, hears)| Hello { serial, number, claims, digest, hears })
+    let wall = integer().prop_map(UnixTime::from_millis);
+    let fields = (integer(), wall, integer(), integer(), any::<u128>(), many(any_node(), 0..5));
+    fields.prop_map(|(serial, wall, number, claims, digest, hears)| Hello {
+        serial,
+        wall,
+        number,
+        claims,
+        digest,
+        hears,
+    })
 }
 
 fn relay() -> impl Strategy<Value = Relay> {
     let conn = integer().prop_map(|raw| ConnId::from_raw(raw.max(1)).unwrap());
     let fields = ((integer(), integer()), name(), name(), conn, integer(), many(any::<u8>(), 0..300), any::<bool>());
-    fields.prop_map(|((id, incarnation), to, from, conn, count, message, volatile)| Relay {
+    fields.prop_map(|((id, incarnation), to, from, conn, sequence, message, volatile)| Relay {
         id,
         incarnation,
         to,
         from,
         conn,
-        count,
+        sequence,
         message,
         volatile,
     })
@@ -102,7 +110,7 @@ fn body() -> impl Strategy<Value = Body> {
         relay().prop_map(Body::Relay),
         delivered(),
         broadcast(),
-        name().prop_map(|room| Body::Probe { room }),
+        (integer(), name()).prop_map(|(number, room)| Body::Probe { number, room }),
         ask_members,
         members.prop_map(|(id, total, users)| Body::Members { id, total, users }),
         Just(Body::Goodbye),
@@ -220,7 +228,7 @@ fn no_packet_is_longer_than_its_overhead_and_what_it_carries() {
 
     let conn = ConnId::from_raw(all).unwrap();
     let (to, from, message) = (long(), long(), vec![]);
-    let relay = Relay { id: all, incarnation: all, to, from, conn, count: all, message, volatile: true };
+    let relay = Relay { id: all, incarnation: all, to, from, conn, sequence: all, message, volatile: true };
     assert_eq!(longest(Body::Relay(relay)) + unused, RELAY_OVERHEAD);
 
     let (from, room, except): (Option<User>, Option<Room>, _) = (Some(long()), Some(long()), vec![long(); 200]);
@@ -235,7 +243,7 @@ fn encoding_allocates_once_and_the_message_is_copied_once() {
     let conn = ConnId::from_raw(1).unwrap();
     let message = vec![7; 1 << 20];
     let (to, from) = ("bob".into(), "al".into());
-    let relay = Relay { id: 1, incarnation: 1, to, from, conn, count: 1, message, volatile: false };
+    let relay = Relay { id: 1, incarnation: 1, to, from, conn, sequence: 1, message, volatile: false };
     let info = measure(|| drop(relay.encode(&node("a"), Life { epoch: 1, incarnation: 1 })));
     assert_eq!(info.count_total, 1 + 1, "the node's name here, and the packet");
     assert!(info.bytes_total < (1 << 20) + 100, "{info:?}");
@@ -284,7 +292,7 @@ fn a_part_is_one_of_its_parts() {
 #[test]
 fn a_name_of_a_user_or_room_has_1_to_255_bytes() {
     let named = |prefix: &[u8], length: usize| [prefix, &vec![b'u'; length]].concat();
-    for (kind, before, after) in [(kind::PROBE, &[][..], &[][..]), (kind::MEMBERS, &[0, 0, 1], &[])] {
+    for (kind, before, after) in [(kind::PROBE, &[1][..], &[][..]), (kind::MEMBERS, &[0, 0, 1], &[])] {
         let reads = |prefix: &[u8], length| reads(kind, &[before, &named(prefix, length), after].concat());
         assert!(reads(&[1], 1) && reads(&[127], 127) && reads(&[0x80, 1], 128) && reads(&[0xff, 1], 255));
         assert!(!reads(&[0], 0) && !reads(&[0x80, 2], 256) && !reads(&[2], 1) && !reads(&[1], 2));
@@ -293,7 +301,7 @@ fn a_name_of_a_user_or_room_has_1_to_255_bytes() {
 
 #[test]
 fn a_node_has_the_name_of_a_node() {
-    let hears = |name: &[u8]| reads(kind::HELLO, &[&[0, 0, 0][..], &[0; 16], &[1, name.len() as u8], name].concat());
+    let hears = |name: &[u8]| reads(kind::HELLO, &[&[0, 0, 0, 0][..], &[0; 16], &[1, name.len() as u8], name].concat());
     assert!(hears(b"a") && hears(&[b'Z'; 32]) && hears(b"0-_9"));
     assert!(!hears(b"") && !hears(&[b'Z'; 33]) && !hears(b"a.b") && !hears("é".as_bytes()) && !hears(&[0xff]));
 
@@ -326,7 +334,7 @@ fn outcomes_and_changes_of_another_kind_are_refused() {
 
 #[test]
 fn a_list_that_claims_to_be_longer_than_its_packet_costs_nothing() {
-    let before = [0; 19];
+    let before = [0; 20];
     for length in [&[2][..], &[0x7f], &[255, 255, 3], &[255, 255, 255, 255, 255, 255, 255, 255, 255, 1]] {
         assert!(!reads(kind::HELLO, &[&before[..], length, &[1, b'a', 1]].concat()), "{length:?}");
         assert!(!reads(kind::RELAY, &[&[1, 1, b'a', 1, b'b', 1, 1, 0][..], length, &[7]].concat()), "{length:?}");

@@ -130,12 +130,16 @@ impl Broker for LocalLink {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    fn subscribe(&self, room: RoomHash) {
-        self.with(|link| link.rooms.insert(room));
+    fn subscribe(&self, to: &Destination) {
+        if let Destination::Room(room) = to {
+            self.with(|link| link.rooms.insert(*room));
+        }
     }
 
-    fn unsubscribe(&self, room: RoomHash) {
-        self.with(|link| link.rooms.remove(&room));
+    fn unsubscribe(&self, to: &Destination) {
+        if let Destination::Room(room) = to {
+            self.with(|link| link.rooms.remove(room));
+        }
     }
 
     fn poll_input(&self, context: &mut Context<'_>) -> Poll<Input> {

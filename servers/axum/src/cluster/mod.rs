@@ -122,5 +122,5 @@ pub struct RoomMembers<U> {
     /// How many users are in it on this node and on those that answered.
     pub total: u64,
     /// The nodes that did not answer within [`relay_timeout`](heartline::directory::Settings::relay_timeout).
-    pub silent: Vec<Node>,
+    pub unanswered: Vec<Node>,
 }

@@ -10,12 +10,14 @@ use heartline::{CloseCode, Timestamp};
 use heartline_tungstenite::Ended;
 use heartline_tungstenite::codec::CodecError;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
 use tokio::time::{Sleep, Timeout, sleep, timeout};
 use tungstenite::{Error, Message, WebSocket};
 
 use super::LINGER;
 use super::outbound::Outbound;
 use super::wire::Wire;
+use crate::access::User;
 use crate::closed::Closed;
 use crate::codec::{Codec, Received};
 use crate::hooks::{Guarded, Panicked, caught};
@@ -58,6 +60,10 @@ pub(super) struct Talk<'a, C: Codec, S> {
     /// The handler that runs, and its deadline.
     work: Option<Pin<Box<Handler>>>,
     pause: Option<Pin<Box<Sleep>>>,
+    /// Who has proved to be whom by a message, once the hook has said so.
+    verified: Option<oneshot::Receiver<User<C::User>>>,
+    /// What came behind that message, until the hook for the user has ended.
+    held: Option<Received<C>>,
     /// Nothing that arrives makes sense any more.
     deaf: bool,
     closing: bool,
@@ -80,6 +86,8 @@ impl<'a, C: Codec, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, C, S> {
             outbound: Outbound::new(),
             work: None,
             pause: None,
+            verified: None,
+            held: None,
             deaf: false,
             closing: false,
             greeted: false,
@@ -246,15 +254,19 @@ impl<'a, C: Codec, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, C, S> {
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         for count in 0..FRAMES {
             if !self.may_read() {
-                return Ok(count > 0);
+                return Ok(self.work.is_none() && self.log_in() || count > 0);
             }
             self.check_discarded()?;
-            match self.socket.read() {
-                Ok(frame) => self.on_frame(frame)?,
-                Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    return self.on_nothing().map(|()| count > 0);
+            if let Some(held) = self.held.take().filter(|_| !self.closing) {
+                self.on_received(held);
+            } else {
+                match self.socket.read() {
+                    Ok(frame) => self.on_frame(frame)?,
+                    Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                        return self.on_nothing().map(|logged_in| logged_in || count > 0);
+                    }
+                    Err(error) => self.on_error(&error)?,
                 }
-                Err(error) => self.on_error(&error)?,
             }
             self.work(cx);
         }
@@ -283,14 +295,15 @@ impl<'a, C: Codec, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, C, S> {
         Err(End::Gone(Box::new(Ended::from(&Error::Io(error)))))
     }
 
-    /// Nothing is left to read: a sign of life if there were bytes, and the end if nothing can be written.
-    fn on_nothing(&mut self) -> Result<(), End> {
+    /// Nothing is left to read: a sign of life if there were bytes, and the end if nothing can be written. True if that is when the user
+    /// was logged in.
+    fn on_nothing(&mut self) -> Result<bool, End> {
         self.writable()?;
         let read = self.socket.get_ref().bytes_read();
         if std::mem::replace(&mut self.seen, read) < read && !self.closing && self.alive.elapsed() >= PART {
             self.heard(0);
         }
-        Ok(())
+        Ok(!self.socket.get_ref().is_exhausted() && self.log_in())
     }
 
     fn on_error(&mut self, error: &Error) -> Result<(), End> {
@@ -324,36 +337,57 @@ impl<'a, C: Codec, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, C, S> {
     }
 
     fn on_message(&mut self, frame: Message) {
+        let shared = self.shared();
+        match caught(|| shared.codec.decode(frame)) {
+            Ok(Ok(received)) => self.on_received(received),
+            Ok(Err(error)) => self.refuse(&error),
+            Err(Panicked) => self.panicked(),
+        }
+    }
+
+    fn on_received(&mut self, received: Received<C>) {
+        // Who has written more was there after the login.
+        if !matches!(received, Received::Ping | Received::Pong) && self.log_in() && self.work.is_some() {
+            self.held = Some(received);
+            return;
+        }
         let (shared, conn) = (self.shared(), self.seat.conn());
-        let input = match caught(|| shared.codec.decode(frame)) {
-            Ok(Ok(Received::Pong)) => return,
-            Ok(Ok(Received::Ping)) => Input::Ping { conn },
-            Ok(Ok(Received::UnknownMessage)) => Input::UnknownMessage { conn },
-            Ok(Ok(Received::Login(login))) if shared.hooks.login.is_some() => return self.login(login),
-            Ok(Ok(Received::Login(_))) => Input::UnknownMessage { conn },
-            Ok(Ok(Received::Message(message))) => {
+        let input = match received {
+            Received::Pong => return,
+            Received::Ping => Input::Ping { conn },
+            Received::Login(login) if shared.hooks.login.is_some() => return self.verify(login),
+            Received::Login(_) | Received::UnknownMessage => Input::UnknownMessage { conn },
+            Received::Message(message) => {
                 let Some(hook) = &shared.hooks.message else { return };
                 return self.begin(|| hook(self.seat.cx.clone(), message));
             }
-            Ok(Err(error)) => return self.refuse(&error),
-            Err(Panicked) => return self.panicked(),
         };
         shared.step(|core, now| core.feed(now, input));
     }
 
-    fn login(&mut self, login: C::Login) {
+    fn verify(&mut self, login: C::Login) {
         let (shared, context) = (self.shared(), self.seat.cx.clone());
         let Some(hook) = &shared.hooks.login else { return };
-        let hook = hook.clone();
+        let (hook, (tell, verified)) = (hook.clone(), oneshot::channel());
+        self.verified = Some(verified);
         self.begin(|| {
             Box::pin(async move {
                 match hook(context.clone(), login).await {
-                    Ok(user) => context.log_in(user),
+                    Ok(user) => _ = tell.send(user),
                     Err(deny) => context.deny(deny),
                 }
                 Ok(())
             })
         });
+    }
+
+    /// Logs in who has proved to be a user, which waits until reading has shown that the client did not hang up while the hook ran: it may be
+    /// connected again already, and its login here would replace that connection. True if there was such a user.
+    fn log_in(&mut self) -> bool {
+        let Some(Ok(user)) = self.verified.take().map(|mut verified| verified.try_recv()) else { return false };
+        self.seat.cx.log_in(user);
+        self.greet();
+        true
     }
 
     /// What arrived cannot be decoded.

@@ -110,7 +110,7 @@ const COUNTERS: &[Number] = &[
         "users and nodes beyond the limits of the cluster, each time they were heard of",
         |stats| of_cluster(stats, |cluster| cluster.directory.excess),
     ),
-    number("heartline_server_skewed_total", "logins elsewhere by a clock more than 10 s ahead", |stats| {
+    number("heartline_server_skewed_total", "hellos of nodes whose clocks are more than 10 s ahead", |stats| {
         of_cluster(stats, |cluster| cluster.directory.skewed)
     }),
     number("heartline_server_unreadable_total", "packets of other nodes that could not be read", |stats| {

@@ -78,9 +78,9 @@ pub(crate) fn cluster(event: &Event) {
         Event::NodeUp(node) => info!(target: TARGET, node = node.as_str(), "a node is up"),
         Event::NodeDown(node) => warn!(target: TARGET, node = node.as_str(), "a node is down"),
         Event::CutOff => warn!(target: TARGET, "cut off from the other nodes"),
-        Event::Reconnected => info!(target: TARGET, "no longer cut off from the other nodes"),
+        Event::Rejoined => info!(target: TARGET, "no longer cut off from the other nodes"),
         Event::ClockSkew(node) => warn!(target: TARGET, node = node.as_str(), "the clock of a node is ahead"),
-        Event::TooMany(node) => warn!(target: TARGET, node = node.as_str(), "a node is beyond the limits"),
+        Event::Excess(node) => warn!(target: TARGET, node = node.as_str(), "a node is beyond the limits"),
         Event::Replaced => error!(target: TARGET, "another process has taken this node's name"),
         _ => {}
     }

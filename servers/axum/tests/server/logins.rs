@@ -1,9 +1,31 @@
 //! Logins by message, and what the hub says of them.
 
+use std::sync::{Arc, Mutex};
+
 use futures_util::SinkExt as _;
 use heartline::hub::{SecondLogin, Settings};
+use heartline_axum::{Builder, User};
+use tokio::sync::oneshot;
 
 use crate::site::{MILLI, Site, plain, quiet, refused, until};
+use crate::words::Words;
+
+/// Like [`plain`], but the hook for the first login says when it has begun, and ends when it is told to.
+fn slow_first_login() -> (Builder<Words>, oneshot::Receiver<()>, oneshot::Sender<()>) {
+    let ((begun, has_begun), (go, may_go)) = (oneshot::channel(), oneshot::channel());
+    let first = Arc::new(Mutex::new(Some((begun, may_go))));
+    let builder = plain(quiet()).on_login(move |_, name: String| {
+        let first = first.lock().expect("no panic").take();
+        async move {
+            if let Some((begun, may_go)) = first {
+                begun.send(()).expect("somebody waits");
+                may_go.await.expect("it is told");
+            }
+            Ok(User::new(name))
+        }
+    });
+    (builder, has_begun, go)
+}
 
 #[tokio::test]
 async fn a_login_is_denied_by_the_application_or_refused_by_the_hub_and_may_be_tried_again() {
@@ -24,6 +46,55 @@ async fn a_newer_login_replaces_the_older_connection_which_is_closed_with_4409()
     assert_eq!(old.closed().await, (4409, "replaced by a newer login".into()));
     new.say("to ann|to myself").await;
     assert_eq!(new.receive().await, "ann: to myself");
+}
+
+/// What the client wrote behind its login besides, if anything: frames of a heartbeat.
+async fn hangs_up_while_its_login_is_verified(behind: &[&str], goodbye: bool) {
+    let (builder, has_begun, go) = slow_first_login();
+    let site = Site::start(builder).await;
+    let mut gone = site.dial().await;
+    gone.socket.get_ref().set_nodelay(true).expect("an option"); // What it writes last has arrived when the hook ends.
+    gone.say("login ann|").await;
+    has_begun.await.expect("the hook begins");
+    for text in behind {
+        gone.say(text).await;
+    }
+    if goodbye {
+        gone.socket.close(None).await.expect("a close frame");
+    } else {
+        drop(gone);
+    }
+    let mut ann = site.dial().await;
+    assert_eq!(ann.ask("login ann|").await, "hello ann");
+    go.send(()).expect("the hook waits");
+    until("its end", || site.server.stats().connections == 1).await;
+    ann.ping().await;
+}
+
+#[tokio::test]
+async fn the_login_of_a_client_that_hung_up_while_the_hook_ran_does_not_replace_the_newer_connection() {
+    hangs_up_while_its_login_is_verified(&[], false).await;
+    hangs_up_while_its_login_is_verified(&[], true).await;
+    hangs_up_while_its_login_is_verified(&["ping", "ping"], true).await;
+}
+
+#[tokio::test]
+async fn what_a_client_sends_behind_its_login_counts_even_if_it_has_hung_up_when_the_hook_ends() {
+    let (builder, has_begun, go) = slow_first_login();
+    let site = Site::start(builder.on_user(|cx| async move { Ok(cx.join("hall").map(|_| ())?) })).await;
+    let mut bob = site.enter("bob").await;
+    let mut ann = site.dial().await;
+    ann.socket.get_ref().set_nodelay(true).expect("an option");
+    ann.say("login ann|").await;
+    has_begun.await.expect("the hook begins");
+    for text in ["ping", "to bob|one", "room hall|two", "to bob|three"] {
+        ann.say(text).await;
+    }
+    ann.socket.close(None).await.expect("a close frame");
+    go.send(()).expect("the hook waits");
+    for expected in ["ann: one", "ann in hall: two", "ann: three"] {
+        assert_eq!(bob.receive().await, expected);
+    }
 }
 
 #[tokio::test]
@@ -55,9 +126,9 @@ async fn the_hook_for_a_user_is_called_once_after_the_first_login_by_request_or_
     assert_eq!(bob.receive().await, "open");
     bob.ping().await;
     bob.socket.feed("login bob|".into()).await.expect("fed");
-    bob.say("ping").await;
+    bob.say("echo and then?").await;
     assert_eq!((bob.receive().await, bob.receive().await), ("hello bob".into(), "bob is 2 in hall".into()));
-    assert_eq!(bob.receive().await, "pong", "the hook comes before the next message");
+    assert_eq!(bob.receive().await, "and then?", "the hook comes before the next message");
     assert_eq!(bob.ask("login bob|").await, "hello bob");
     bob.ping().await;
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use heartline_axum::cluster::LocalBroker;
-use heartline_axum::heartline::directory::{self, Destination, Input, Node, RoomHash};
+use heartline_axum::heartline::directory::{self, Destination, Input, Node};
 use heartline_nats::Nats;
 
 use crate::Failure;
@@ -78,12 +78,12 @@ impl directory::Broker for Wire {
         }
     }
 
-    fn subscribe(&self, room: RoomHash) {
-        self.broker.subscribe(room);
+    fn subscribe(&self, to: &Destination) {
+        self.broker.subscribe(to);
     }
 
-    fn unsubscribe(&self, room: RoomHash) {
-        self.broker.unsubscribe(room);
+    fn unsubscribe(&self, to: &Destination) {
+        self.broker.unsubscribe(to);
     }
 
     fn poll_input(&self, context: &mut Context<'_>) -> Poll<Input> {

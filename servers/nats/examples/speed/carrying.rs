@@ -144,7 +144,7 @@ async fn memory(url: &str) -> Result<(), Anything> {
     let rooms = 1000;
     let memory = allocation_counter::measure(|| {
         for hash in 0..rooms {
-            nats.subscribe(room(hash));
+            nats.subscribe(&Destination::Room(room(hash)));
         }
     });
     println!("\na room that was entered: {} bytes", memory.bytes_current / i64::try_from(rooms)?);

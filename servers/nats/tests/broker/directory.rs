@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use heartline::CloseCode;
-use heartline::directory::{Broker, Config, Destination, Input, Outcome, RoomHash, Settings};
+use heartline::directory::{Broker, Config, Destination, Input, Outcome, Settings};
 use heartline_axum::cluster::{LocalBroker, LocalLink};
 
 use crate::kit::{broker, builder, connected, node, until};
@@ -122,12 +122,12 @@ impl Broker for Noted {
         self.link.publish(to, payload);
     }
 
-    fn subscribe(&self, room: RoomHash) {
-        self.link.subscribe(room);
+    fn subscribe(&self, to: &Destination) {
+        self.link.subscribe(to);
     }
 
-    fn unsubscribe(&self, room: RoomHash) {
-        self.link.unsubscribe(room);
+    fn unsubscribe(&self, to: &Destination) {
+        self.link.unsubscribe(to);
     }
 
     fn poll_input(&self, context: &mut Context<'_>) -> Poll<Input> {

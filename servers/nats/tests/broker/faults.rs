@@ -19,9 +19,9 @@ async fn kill_and_start_again(broker: &mut Server, nats: &Nats, meanwhile: impl 
 async fn a_broker_that_is_killed_and_started_again_is_one_interruption_and_then_packets_flow() {
     let Some(mut broker) = broker("") else { return };
     let a = connected("a", &broker).await;
-    a.subscribe(room(1));
+    a.subscribe(&room(1));
     assert!(reads_until_back(&a, "all is well").await.is_empty());
-    let all_subjects = [Destination::All, Destination::Node(node("a")), Destination::Room(room(1))];
+    let all_subjects = [Destination::All, Destination::Node(node("a")), room(1)];
     for outage in 1..=2 {
         let stale = || (0..1000).for_each(|number| say(&a, &Destination::All, format!("stale {number}")));
         kill_and_start_again(&mut broker, &a, stale).await;
@@ -41,16 +41,16 @@ async fn a_broker_that_is_killed_and_started_again_is_one_interruption_and_then_
 async fn subscriptions_that_changed_during_an_outage_hold_after_it() {
     let Some(mut broker) = broker("") else { return };
     let a = connected("a", &broker).await;
-    a.subscribe(room(1));
+    a.subscribe(&room(1));
     assert!(reads_until_back(&a, "all is well").await.is_empty());
     let meanwhile = || {
-        a.unsubscribe(room(1));
-        a.subscribe(room(2));
+        a.unsubscribe(&room(1));
+        a.subscribe(&room(2));
     };
     kill_and_start_again(&mut broker, &a, meanwhile).await;
     assert_eq!(next(&a).await, Input::Interrupted);
-    say(&a, &Destination::Room(room(1)), "left");
-    say(&a, &Destination::Room(room(2)), "entered");
+    say(&a, &room(1), "left");
+    say(&a, &room(2), "entered");
     assert_eq!(next(&a).await, received("entered"));
 }
 
@@ -143,7 +143,7 @@ async fn a_connection_that_is_dropped_leaves_its_place_at_the_broker_to_another(
         }
     };
     let a = within(place()).await;
-    a.subscribe(room(1));
+    a.subscribe(&room(1));
     assert!(reads_until_back(&a, "hello").await.is_empty());
     let refused = builder("b", &broker).connect().await.expect_err("no place");
     assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused:?}");

@@ -15,8 +15,8 @@ pub fn node(name: &str) -> Node {
 }
 
 /// A room of this number.
-pub fn room(number: u64) -> RoomHash {
-    RoomHash::of(&number.to_string().into())
+pub fn room(number: u64) -> Destination {
+    Destination::Room(RoomHash::of(&number.to_string().into()))
 }
 
 /// A connection of a node of this name. The machine may be busy, so the broker gets time.

@@ -132,10 +132,10 @@ fn packets_are_published_and_rooms_entered_from_any_thread() {
     let Some(broker) = broker("") else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let a = runtime.block_on(Nats::builder(&node("a"), [url(&broker)]).connect()).expect("a connection");
-    a.subscribe(crate::kit::room(1));
-    say(&a, &Destination::Room(crate::kit::room(1)), "from outside");
+    a.subscribe(&crate::kit::room(1));
+    say(&a, &crate::kit::room(1), "from outside");
     assert_eq!(runtime.block_on(next(&a)), received("from outside"));
-    a.unsubscribe(crate::kit::room(1));
+    a.unsubscribe(&crate::kit::room(1));
     drop(a);
     drop(runtime);
 }

@@ -8,4 +8,5 @@ mod faults;
 mod kit;
 mod limits;
 mod member;
+mod refused;
 mod routing;

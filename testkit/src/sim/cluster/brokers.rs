@@ -138,15 +138,19 @@ impl Brokers {
         ports.filter(|(_, port)| port.broker == broker && port.open).map(|(nth, _)| nth).collect()
     }
 
-    /// The node subscribes to a room.
-    pub fn subscribe(&mut self, now: Timestamp, port: PortId, room: RoomHash) {
-        let known = now.saturating_add(self.random.duration(self.delay.clone()));
-        self.ports[port].rooms.insert(room, known);
+    /// The node subscribes. What is not for a room it gets in any case.
+    pub fn subscribe(&mut self, now: Timestamp, port: PortId, to: &Destination) {
+        if let Destination::Room(room) = to {
+            let known = now.saturating_add(self.random.duration(self.delay.clone()));
+            self.ports[port].rooms.insert(*room, known);
+        }
     }
 
-    /// The node is no longer subscribed to a room.
-    pub fn unsubscribe(&mut self, port: PortId, room: RoomHash) {
-        self.ports[port].rooms.remove(&room);
+    /// The node is no longer subscribed.
+    pub fn unsubscribe(&mut self, port: PortId, to: &Destination) {
+        if let Destination::Room(room) = to {
+            self.ports[port].rooms.remove(room);
+        }
     }
 
     /// From now on what is sent on this leg is lost. What waited there is lost too.

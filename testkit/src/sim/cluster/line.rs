@@ -33,8 +33,8 @@ pub enum Line {
     Delivered {
         /// The sender.
         from: User,
-        /// The sender's connection and the count of the message, if the sender is on another node.
-        count: Option<(RemoteConn, u64)>,
+        /// The sender's connection and the sequence number of the message, if the sender is on another node.
+        sequence: Option<(RemoteConn, u64)>,
         /// The message.
         message: Vec<u8>,
     },

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use heartline::directory::{
-    self, Departure, Destination, Directory, Event, NodeMembers, Outcome, RoomHash, UnixTime, User,
-};
+use heartline::directory::{self, Departure, Destination, Directory, Event, NodeMembers, Outcome, UnixTime, User};
 use heartline::hub::{self, Hub, Room, Route, Undelivered};
 use heartline::{CloseCode, ConnId, Timestamp};
 
@@ -26,10 +24,10 @@ pub enum Output {
     Abort(ConnId),
     /// Give this to the broker.
     Publish(Destination, Vec<u8>),
-    /// Receive from now on what is published to a room.
-    Subscribe(RoomHash),
+    /// Receive from now on what is published to this.
+    Subscribe(Destination),
     /// Receive it no longer.
-    Unsubscribe(RoomHash),
+    Unsubscribe(Destination),
     /// What became of a client's message: the connection, the tag, the outcome, and the message if it came back.
     Outcome(ConnId, u64, Outcome, Option<Vec<u8>>),
     /// A room was entered; whether that is confirmed.
@@ -252,14 +250,14 @@ impl Node {
         use directory::Action;
         match action {
             Action::Publish { to, payload } => self.outputs.push_back(Output::Publish(to, payload)),
-            Action::Subscribe { room } => self.outputs.push_back(Output::Subscribe(room)),
-            Action::Unsubscribe { room } => self.outputs.push_back(Output::Unsubscribe(room)),
+            Action::Subscribe { to } => self.outputs.push_back(Output::Subscribe(to)),
+            Action::Unsubscribe { to } => self.outputs.push_back(Output::Unsubscribe(to)),
             Action::Close { conn, code } => self.tell_hub(hub::Input::Close { conn, code }),
-            Action::Deliver { relay, to, from, conn, count, message, volatile } => {
+            Action::Deliver { relay, to, from, conn, sequence, message, volatile } => {
                 let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
                 let outcome = match self.hub.deliver(self.now, &to, bytes, volatile) {
                     Ok(recipient) => {
-                        let line = Line::Delivered { from, count: Some((conn, count)), message };
+                        let line = Line::Delivered { from, sequence: Some((conn, sequence)), message };
                         self.outputs.push_back(Output::Send(recipient, line));
                         Outcome::Routed
                     }
@@ -284,7 +282,9 @@ impl Node {
                 let total = self.hub.room_size(room.as_bytes());
                 self.tell_directory(directory::Input::MembersHere { query, users, total });
             }
-            Action::Members { tag, nodes, silent } => self.outputs.push_back(Output::Members(tag, nodes, silent)),
+            Action::Members { tag, nodes, unanswered } => {
+                self.outputs.push_back(Output::Members(tag, nodes, unanswered))
+            }
             Action::SendAway => {
                 for conn in self.clients.keys().copied().collect::<Vec<_>>() {
                     self.tell_hub(hub::Input::Close { conn, code: CloseCode::SERVICE_RESTART });
@@ -345,7 +345,7 @@ impl Node {
         let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
         let outcome = match self.hub.route(self.now, conn, &to, bytes, volatile) {
             Route::To { conn: recipient, from } => {
-                let line = Line::Delivered { from: from.clone(), count: None, message };
+                let line = Line::Delivered { from: from.clone(), sequence: None, message };
                 self.outputs.push_back(Output::Send(recipient, line));
                 return self.outputs.push_back(Output::Outcome(conn, tag, Outcome::Routed, None));
             }

@@ -255,8 +255,8 @@ impl Site {
                 let arrivals = shared.brokers.publish(now, nth, &to, payload);
                 shared.post(wire.network, arrivals);
             }
-            Output::Subscribe(room) => shared.brokers.subscribe(now, nth, room),
-            Output::Unsubscribe(room) => shared.brokers.unsubscribe(nth, room),
+            Output::Subscribe(to) => shared.brokers.subscribe(now, nth, &to),
+            Output::Unsubscribe(to) => shared.brokers.unsubscribe(nth, &to),
             Output::Outcome(conn, tag, outcome, message) => {
                 shared.ledger.ended((self.life, conn), tag, outcome, message.as_deref());
                 shared.trace.note(now, None, || format!("node {nth}: relay {tag} is {outcome}"));
@@ -268,7 +268,7 @@ impl Site {
                     shared.ledger.violated("D13", None, format!("node {nth} has entered {room:?} twice"));
                 }
             }
-            Output::Members(tag, nodes, silent) => self.answered(shared, tag, nodes, silent),
+            Output::Members(tag, nodes, unanswered) => self.answered(shared, tag, nodes, unanswered),
             Output::Event(event) => self.event(shared, now, &event),
         }
     }
@@ -284,8 +284,8 @@ impl Site {
                 shared.trace.note(wire.now(), Some(user), || format!("{user} logs in on node {nth} as {conn:?}"));
                 client.user = Some(user.clone());
             }
-            Line::Delivered { message, count, .. } => {
-                shared.ledger.queued(here, client.user.as_ref(), count.as_ref(), message);
+            Line::Delivered { message, sequence, .. } => {
+                shared.ledger.queued(here, client.user.as_ref(), sequence.as_ref(), message);
             }
             Line::Joined(room) => drop(client.rooms.insert(room.clone())),
             Line::Published { room, message } => {
@@ -302,13 +302,13 @@ impl Site {
         shared: &mut Shared,
         tag: u64,
         nodes: Vec<directory::NodeMembers>,
-        silent: Vec<directory::Node>,
+        unanswered: Vec<directory::Node>,
     ) {
         let Some((_, asked)) = self.asked.remove(&tag) else {
             return shared.ledger.violated("D13", None, format!("question {tag} was not asked, or answered twice"));
         };
-        let count = nodes.len() + silent.len();
-        let named: BTreeSet<_> = nodes.into_iter().map(|node| node.node).chain(silent).collect();
+        let count = nodes.len() + unanswered.len();
+        let named: BTreeSet<_> = nodes.into_iter().map(|node| node.node).chain(unanswered).collect();
         if named != asked || count != asked.len() {
             let what = format!("question {tag} went to {asked:?} and the answer names {named:?}");
             shared.ledger.violated("D13", None, what);

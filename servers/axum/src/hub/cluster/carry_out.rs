@@ -21,8 +21,8 @@ impl<U: Ord + Clone> Core<U> {
         let Some(action) = cluster.next_action(now) else { return false };
         match action {
             Action::Publish { to, payload } => cluster.broker.publish(&to, payload),
-            Action::Subscribe { room } => cluster.broker.subscribe(room),
-            Action::Unsubscribe { room } => cluster.broker.unsubscribe(room),
+            Action::Subscribe { to } => cluster.broker.subscribe(&to),
+            Action::Unsubscribe { to } => cluster.broker.unsubscribe(&to),
             Action::Close { conn, code } => self.supersede(conn, code),
             Action::Deliver { relay, to, message, volatile, .. } => {
                 let outcome = self.deliver(&to, message, volatile);
@@ -42,9 +42,9 @@ impl<U: Ord + Clone> Core<U> {
                 let total = self.hub.room_size(room.as_bytes());
                 cluster.feed(Input::MembersHere { query, users, total });
             }
-            Action::Members { tag, nodes, silent } => {
+            Action::Members { tag, nodes, unanswered } => {
                 let response =
-                    cluster.questions.remove(&tag).map(|to| Response::Members(to, RemoteMembers { nodes, silent }));
+                    cluster.questions.remove(&tag).map(|to| Response::Members(to, RemoteMembers { nodes, unanswered }));
                 cluster.responses.extend(response);
             }
             Action::SendAway => self.send_away(now),

@@ -62,7 +62,7 @@ struct EnteredRoom {
 /// Who is in a room on the other nodes, and which nodes did not answer.
 pub(crate) struct RemoteMembers {
     pub(crate) nodes: Vec<NodeMembers>,
-    pub(crate) silent: Vec<Node>,
+    pub(crate) unanswered: Vec<Node>,
 }
 
 /// An answer of the directory for a caller, who gets it when the lock is released.

@@ -8,13 +8,13 @@ mod presence;
 mod rooms;
 mod talk;
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use heartline::directory::{Destination, Input, Node, RoomHash, Settings};
+use heartline::directory::{Destination, Input, Node, Settings};
 use heartline::hub;
 use heartline_axum::cluster::{Broker, LocalBroker, LocalLink};
 use heartline_axum::{FrameLimits, SendError};
@@ -117,7 +117,7 @@ pub struct Wire {
 struct State {
     mode: Mode,
     waker: Option<Waker>,
-    rooms: BTreeSet<RoomHash>,
+    rooms: HashSet<Destination>,
     /// How much was published since the last flush.
     unflushed: usize,
     flushes: usize,
@@ -188,14 +188,14 @@ impl Broker for Wire {
         }
     }
 
-    fn subscribe(&self, room: RoomHash) {
-        self.state().rooms.insert(room);
-        self.link.subscribe(room);
+    fn subscribe(&self, to: &Destination) {
+        self.state().rooms.insert(to.clone());
+        self.link.subscribe(to);
     }
 
-    fn unsubscribe(&self, room: RoomHash) {
-        self.state().rooms.remove(&room);
-        self.link.unsubscribe(room);
+    fn unsubscribe(&self, to: &Destination) {
+        self.state().rooms.remove(to);
+        self.link.unsubscribe(to);
     }
 
     fn poll_input(&self, context: &mut Context<'_>) -> Poll<Input> {

@@ -71,7 +71,7 @@ async fn who_is_in_a_room_is_known_of_the_nodes_that_answer_and_the_others_are_n
     let all = async |most| {
         loop {
             let members = server.room_members("btc", most).await;
-            if members.silent.is_empty() {
+            if members.unanswered.is_empty() {
                 return (members.users.join(" "), members.total);
             }
         }
@@ -82,7 +82,7 @@ async fn who_is_in_a_room_is_known_of_the_nodes_that_answer_and_the_others_are_n
     cluster.wires[1].stall();
     let some = soon("answers", server.room_members("btc", 10)).await;
     assert_eq!(some.users[0], "ann");
-    assert!(some.silent.contains(&node("b")) && some.total <= 2, "{some:?}");
+    assert!(some.unanswered.contains(&node("b")) && some.total <= 2, "{some:?}");
 }
 
 #[tokio::test]
