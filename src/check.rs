@@ -107,6 +107,56 @@ impl ConfigError {
     }
 }
 
+/// The `Config` of a module: its `Settings` that were found valid by their method `check`.
+macro_rules! config {
+    () => {
+        /// [`Settings`] that were found valid; they can be read, not changed.
+        #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        #[cfg_attr(feature = "serde", serde(try_from = "Settings", into = "Settings"))]
+        pub struct Config(Settings);
+
+        impl Config {
+            /// The settings as a config, if each of them lies in its range.
+            ///
+            /// # Errors
+            /// The first value that does not, with its field and the allowed range.
+            pub fn new(settings: Settings) -> Result<Self, $crate::check::ConfigError> {
+                settings.check()?;
+                Ok(Self(settings))
+            }
+
+            /// The settings again, to build another config from.
+            pub fn into_settings(self) -> Settings {
+                self.0
+            }
+        }
+
+        impl core::ops::Deref for Config {
+            type Target = Settings;
+
+            fn deref(&self) -> &Settings {
+                &self.0
+            }
+        }
+
+        impl TryFrom<Settings> for Config {
+            type Error = $crate::check::ConfigError;
+
+            fn try_from(settings: Settings) -> Result<Self, $crate::check::ConfigError> {
+                Self::new(settings)
+            }
+        }
+
+        impl From<Config> for Settings {
+            fn from(config: Config) -> Self {
+                config.0
+            }
+        }
+    };
+}
+pub(crate) use config;
+
 /// Both ends are allowed.
 pub(crate) fn within<T: PartialOrd + Into<SettingValue>>(
     field: &'static str,

@@ -1,9 +1,8 @@
 //! Directory settings, validated on construction.
 
-use core::ops::Deref;
 use core::time::Duration;
 
-use crate::check::{ConfigError, DAY, HOUR, MILLISECOND, within};
+use crate::check::{ConfigError, DAY, HOUR, MILLISECOND, config, within};
 use crate::close_code::CloseCode;
 
 /// Everything that can be set, as plain data. [`Config::new`] checks it. Written with `..Settings::default()`, a new
@@ -91,62 +90,28 @@ impl Default for Settings {
     }
 }
 
-/// [`Settings`] that were found valid; they can be read, not changed.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(try_from = "Settings", into = "Settings"))]
-pub struct Config(Settings);
+config!();
 
-impl Config {
-    /// The settings as a config, if each of them lies in its range.
-    ///
-    /// # Errors
-    /// The first value that does not, with its field and the allowed range.
-    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
-        within("hello", settings.hello, 10 * MILLISECOND, HOUR)?;
-        within("lease", settings.lease, 3 * settings.hello, DAY)?;
-        within("batch_delay", settings.batch_delay, Duration::ZERO, Duration::from_secs(1))?;
-        within("max_payload", settings.max_payload, PART + 1024, 64 * 1024 * 1024)?;
-        within("batch_bytes", settings.batch_bytes, 1024, settings.max_payload)?;
-        within("ask_spread", settings.ask_spread, Duration::ZERO, Duration::from_secs(60))?;
-        within("answer_rate", settings.answer_rate, 1024, u32::MAX)?;
-        within("relay_timeout", settings.relay_timeout, MILLISECOND, HOUR)?;
-        within("max_relays", settings.max_relays, 1, 1 << 20)?;
-        within("relay_bytes", settings.relay_bytes, 1, u32::MAX)?;
-        within("offline_grace", settings.offline_grace, Duration::ZERO, DAY)?;
-        within("sent_away_grace", settings.sent_away_grace, Duration::ZERO, DAY)?;
-        within("max_nodes", settings.max_nodes, 1, 1024)?;
-        within("max_claims", settings.max_claims, 1, 1 << 24)?;
-        Ok(Self(settings))
-    }
-
-    /// The settings again, to build another config from.
-    pub fn into_settings(self) -> Settings {
-        self.0
+impl Settings {
+    /// The first value that is out of its range.
+    fn check(&self) -> Result<(), ConfigError> {
+        within("hello", self.hello, 10 * MILLISECOND, HOUR)?;
+        within("lease", self.lease, 3 * self.hello, DAY)?;
+        within("batch_delay", self.batch_delay, Duration::ZERO, Duration::from_secs(1))?;
+        within("max_payload", self.max_payload, PART + 1024, 64 * 1024 * 1024)?;
+        within("batch_bytes", self.batch_bytes, 1024, self.max_payload)?;
+        within("ask_spread", self.ask_spread, Duration::ZERO, Duration::from_secs(60))?;
+        within("answer_rate", self.answer_rate, 1024, u32::MAX)?;
+        within("relay_timeout", self.relay_timeout, MILLISECOND, HOUR)?;
+        within("max_relays", self.max_relays, 1, 1 << 20)?;
+        within("relay_bytes", self.relay_bytes, 1, u32::MAX)?;
+        within("offline_grace", self.offline_grace, Duration::ZERO, DAY)?;
+        within("sent_away_grace", self.sent_away_grace, Duration::ZERO, DAY)?;
+        within("max_nodes", self.max_nodes, 1, 1024)?;
+        within("max_claims", self.max_claims, 1, 1 << 24)?;
+        Ok(())
     }
 }
 
 /// How many bytes of claims an answer has at most.
 pub(super) const PART: u32 = 64 * 1024;
-
-impl Deref for Config {
-    type Target = Settings;
-
-    fn deref(&self) -> &Settings {
-        &self.0
-    }
-}
-
-impl TryFrom<Settings> for Config {
-    type Error = ConfigError;
-
-    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
-        Self::new(settings)
-    }
-}
-
-impl From<Config> for Settings {
-    fn from(config: Config) -> Self {
-        config.0
-    }
-}

@@ -1,13 +1,12 @@
 //! Hub settings, validated on construction.
 
-use core::ops::Deref;
 use core::time::Duration;
 
 use super::admission::Admission;
 use super::limit::RateLimit;
 use super::slots::MOST;
 use super::source::PerSource;
-use crate::check::{ConfigError, DAY, MILLISECOND, within};
+use crate::check::{ConfigError, DAY, MILLISECOND, config, within};
 use crate::close_code::CloseCode;
 use crate::heartbeat::{HeartbeatConfig, HeartbeatMode};
 
@@ -147,74 +146,40 @@ impl Default for Settings {
     }
 }
 
-/// [`Settings`] that were found valid; they can be read, not changed.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(try_from = "Settings", into = "Settings"))]
-pub struct Config(Settings);
+config!();
 
-impl Config {
-    /// The settings as a config, if each of them lies in its range.
-    ///
-    /// # Errors
-    /// The first value that does not, with its field and the allowed range.
-    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
-        within("max_connections", settings.max_connections, 1, MOST)?;
-        within("max_anonymous", settings.max_anonymous, 1, MOST)?;
-        within("login_timeout", settings.login_timeout, MILLISECOND, DAY)?;
-        if let Some(per_source) = &settings.per_source {
+impl Settings {
+    /// The first value that is out of its range.
+    fn check(&self) -> Result<(), ConfigError> {
+        within("max_connections", self.max_connections, 1, MOST)?;
+        within("max_anonymous", self.max_anonymous, 1, MOST)?;
+        within("login_timeout", self.login_timeout, MILLISECOND, DAY)?;
+        if let Some(per_source) = &self.per_source {
             per_source.check()?;
         }
-        if let Some(supersede_limit) = settings.supersede_limit {
+        if let Some(supersede_limit) = self.supersede_limit {
             supersede_limit.check(["supersede_limit.burst", "supersede_limit.every"])?;
         }
-        within("expiry_notice", settings.expiry_notice, Duration::ZERO, DAY)?;
-        within("offline_grace", settings.offline_grace, Duration::ZERO, DAY)?;
-        settings.heartbeat.check()?;
-        within("heartbeat.late_tolerance", settings.heartbeat.late_tolerance, 100 * MILLISECOND, DAY)?;
-        within("budget", settings.budget, 1, u32::MAX)?;
-        within("volatile_above", settings.volatile_above, 0, settings.budget)?;
-        within("total_budget", settings.total_budget, 1, u64::MAX)?;
-        within("slow_timeout", settings.slow_timeout, MILLISECOND, DAY)?;
-        within("max_rooms_per_connection", settings.max_rooms_per_connection, 0, u16::MAX.into())?;
-        within("max_rooms", settings.max_rooms, 0, MOST)?;
-        within("max_room_name", settings.max_room_name, 1, u8::MAX.into())?;
-        if let Some(messages) = settings.messages {
+        within("expiry_notice", self.expiry_notice, Duration::ZERO, DAY)?;
+        within("offline_grace", self.offline_grace, Duration::ZERO, DAY)?;
+        self.heartbeat.check()?;
+        within("heartbeat.late_tolerance", self.heartbeat.late_tolerance, 100 * MILLISECOND, DAY)?;
+        within("budget", self.budget, 1, u32::MAX)?;
+        within("volatile_above", self.volatile_above, 0, self.budget)?;
+        within("total_budget", self.total_budget, 1, u64::MAX)?;
+        within("slow_timeout", self.slow_timeout, MILLISECOND, DAY)?;
+        within("max_rooms_per_connection", self.max_rooms_per_connection, 0, u16::MAX.into())?;
+        within("max_rooms", self.max_rooms, 0, MOST)?;
+        within("max_room_name", self.max_room_name, 1, u8::MAX.into())?;
+        if let Some(messages) = self.messages {
             messages.check(["messages.burst", "messages.every"])?;
         }
-        if let Some(bytes) = settings.bytes {
+        if let Some(bytes) = self.bytes {
             bytes.check_bytes(["bytes.burst", "bytes.every"])?;
         }
-        within("reply_gap", settings.reply_gap, Duration::ZERO, DAY)?;
-        within("close_timeout", settings.close_timeout, MILLISECOND, DAY)?;
-        within("retry_after", settings.retry_after, Duration::ZERO, DAY)?;
-        Ok(Self(settings))
-    }
-
-    /// The settings again, to build another config from.
-    pub fn into_settings(self) -> Settings {
-        self.0
-    }
-}
-
-impl Deref for Config {
-    type Target = Settings;
-
-    fn deref(&self) -> &Settings {
-        &self.0
-    }
-}
-
-impl TryFrom<Settings> for Config {
-    type Error = ConfigError;
-
-    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
-        Self::new(settings)
-    }
-}
-
-impl From<Config> for Settings {
-    fn from(config: Config) -> Self {
-        config.0
+        within("reply_gap", self.reply_gap, Duration::ZERO, DAY)?;
+        within("close_timeout", self.close_timeout, MILLISECOND, DAY)?;
+        within("retry_after", self.retry_after, Duration::ZERO, DAY)?;
+        Ok(())
     }
 }

@@ -1,12 +1,11 @@
 //! Session settings, validated on construction.
 
-use core::ops::Deref;
 use core::time::Duration;
 
 use super::outbox::OutboxConfig;
 use super::retry::RetryPolicy;
 use crate::backoff::Backoff;
-use crate::check::{ConfigError, DAY, MILLISECOND, YEAR, within};
+use crate::check::{ConfigError, DAY, MILLISECOND, YEAR, config, within};
 use crate::heartbeat::HeartbeatConfig;
 
 /// Everything that can be set, as plain data. [`Config::new`] checks it. Written with `..Settings::default()`, a new
@@ -76,38 +75,28 @@ impl Default for Settings {
     }
 }
 
-/// [`Settings`] that were found valid; they can be read, not changed.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(try_from = "Settings", into = "Settings"))]
-pub struct Config(Settings);
+config!();
 
-impl Config {
-    /// The settings as a config, if each of them lies in its range.
-    ///
-    /// # Errors
-    /// The first value that does not, with its field and the allowed range.
-    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
-        settings.heartbeat.check()?;
-        settings.backoff.check()?;
-        settings.outbox.check()?;
-        settings.retry.check()?;
-        within("connect_timeout", settings.connect_timeout, MILLISECOND, DAY)?;
-        if let Some(timeout) = settings.greeting_timeout {
+impl Settings {
+    /// The first value that is out of its range.
+    fn check(&self) -> Result<(), ConfigError> {
+        self.heartbeat.check()?;
+        self.backoff.check()?;
+        self.outbox.check()?;
+        self.retry.check()?;
+        within("connect_timeout", self.connect_timeout, MILLISECOND, DAY)?;
+        if let Some(timeout) = self.greeting_timeout {
             within("greeting_timeout", timeout, MILLISECOND, DAY)?;
         }
-        within("close_timeout", settings.close_timeout, MILLISECOND, DAY)?;
-        within("min_dial_gap", settings.min_dial_gap, MILLISECOND, DAY)?;
-        within("stable_after", settings.stable_after, Duration::ZERO, YEAR)?;
-        within("max_retry_after", settings.max_retry_after, Duration::ZERO, YEAR)?;
-        Ok(Self(settings))
+        within("close_timeout", self.close_timeout, MILLISECOND, DAY)?;
+        within("min_dial_gap", self.min_dial_gap, MILLISECOND, DAY)?;
+        within("stable_after", self.stable_after, Duration::ZERO, YEAR)?;
+        within("max_retry_after", self.max_retry_after, Duration::ZERO, YEAR)?;
+        Ok(())
     }
+}
 
-    /// The settings again, to build another config from.
-    pub fn into_settings(self) -> Settings {
-        self.0
-    }
-
+impl Config {
     /// The longest time from the last proof of life until the link is declared dead; `None` if it never is.
     ///
     /// It holds for timers that are on time. A timer that is late adds its lateness and, where that is over
@@ -115,27 +104,5 @@ impl Config {
     /// follows what the server dictates.
     pub fn detection_time(&self) -> Option<Duration> {
         self.heartbeat.mode.detection_time()
-    }
-}
-
-impl Deref for Config {
-    type Target = Settings;
-
-    fn deref(&self) -> &Settings {
-        &self.0
-    }
-}
-
-impl TryFrom<Settings> for Config {
-    type Error = ConfigError;
-
-    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
-        Self::new(settings)
-    }
-}
-
-impl From<Config> for Settings {
-    fn from(config: Config) -> Self {
-        config.0
     }
 }

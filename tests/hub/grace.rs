@@ -128,6 +128,17 @@ fn no_more_users_are_in_a_grace_than_there_may_be_connections() {
     assert_eq!(world.run(seconds(60)), names);
 }
 
+/// [U10]
+#[test]
+fn of_graces_that_end_together_that_of_the_oldest_connection_makes_room_even_if_it_began_last() {
+    let settings = Settings { max_connections: 2, ..settings() };
+    let (mut world, [ann, bob]) = World::with(settings, ["ann", "bob"]);
+    assert_eq!(world.closed(bob), []);
+    let eve = world.user("eve");
+    assert_eq!(world.closed(eve), []);
+    assert_eq!(world.closed(ann), [Offline("ann")]);
+}
+
 /// [U10] [U13]
 #[test]
 fn a_grace_starts_anew_after_a_suspension_in_any_mode_because_nobody_could_come_back() {

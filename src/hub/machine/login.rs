@@ -121,10 +121,11 @@ impl<K: Ord + Clone> Machine<K> {
         self.online.remove(&user);
         self.pending.contested.remove(&user);
         let grace = self.shutdown.is_none() && !config.offline_grace.is_zero();
-        if grace && self.pending.presence.leaving() >= config.max_connections as usize {
+        self.pending.presence.departs(user, conn, cause, grace.then(|| self.later(config.offline_grace)));
+        // With this one among them, so that of several who go in one step it makes no difference who goes first.
+        if self.pending.presence.leaving() > config.max_connections as usize {
             self.pending.presence.end_grace();
         }
-        self.pending.presence.departs(user, conn, cause, grace.then(|| self.later(config.offline_grace)));
         if grace && !watched {
             self.watch(config);
         }

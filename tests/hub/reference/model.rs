@@ -877,11 +877,14 @@ impl Model {
             return;
         }
         let watched = self.watches();
-        if self.leaving.len() >= self.config.max_connections as usize {
-            self.leaving.remove(0);
-        }
         if self.reported.contains(&user) {
             self.leaving.push((user, self.nanos() + self.config.offline_grace.as_nanos()));
+        }
+        if self.leaving.len() > self.config.max_connections as usize {
+            // Of those that end together the one of the oldest connection.
+            let ends = |(user, until): &(User, u128)| ((*until).min(NEVER), self.last(*user).expect("left").0);
+            let first = (0..self.leaving.len()).min_by_key(|nth| ends(&self.leaving[*nth])).expect("somebody leaves");
+            self.leaving.remove(first);
         }
         if !watched {
             self.watched_at = self.nanos();
