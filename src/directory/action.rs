@@ -24,10 +24,10 @@ pub enum Action {
         /// The packet, of up to [`Settings::max_payload`](super::Settings::max_payload) bytes.
         payload: Vec<u8>,
     },
-    /// Receive from now on what is published to this destination, by [`Broker::subscribe`](super::Broker::subscribe). Where nothing of it comes,
-    /// it is asked for again.
+    /// Receive from now on what is published to this destination, by [`Broker::subscribe`](super::Broker::subscribe). Asked for again if nothing
+    /// published to it arrives.
     Subscribe {
-        /// A room; to subscribe again, also all nodes, or this one.
+        /// A room; when subscribing again, also all nodes or this node.
         to: Destination,
     },
     /// Receive no longer what is published to this destination, by [`Broker::unsubscribe`](super::Broker::unsubscribe).
@@ -248,8 +248,8 @@ pub enum Event {
     CutOff,
     /// The end of [`CutOff`](Self::CutOff): the broker gives back again what this node publishes.
     Rejoined,
-    /// That node's wall clock is more than 10 s ahead of the one here, and was not before: either is wrong. Logins are in the right order all the
-    /// same, but for those that did not know of each other.
+    /// That node's wall clock is more than 10 s ahead of the one here, and was not before: one of the two is wrong, this one if all nodes are
+    /// reported. Logins that knew of each other are in the right order all the same.
     ClockSkew(Node),
     /// A node beyond [`max_nodes`](super::Settings::max_nodes), or one with more users than
     /// [`max_claims`](super::Settings::max_claims): what is beyond is ignored.

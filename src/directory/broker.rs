@@ -19,8 +19,8 @@ pub trait Broker: Send + Sync {
     fn publish(&self, to: &Destination, payload: Vec<u8>);
 
     /// Carries out [`Action::Subscribe`](super::Action::Subscribe), before whatever is published afterwards. Packets for all nodes and for
-    /// this node are received from the beginning, without it. One that is there already is made anew, as the broker may have refused or
-    /// forgotten it, and no packet comes twice for that.
+    /// this node are received from the beginning, without it. An existing subscription is replaced, because the broker may have refused or
+    /// forgotten it; this must not deliver a packet twice.
     fn subscribe(&self, to: &Destination);
 
     /// Carries out [`Action::Unsubscribe`](super::Action::Unsubscribe). Packets on their way may still arrive.

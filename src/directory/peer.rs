@@ -81,7 +81,7 @@ pub(super) struct Peer {
     pub(super) heard: Timestamp,
     /// Whether its latest hello named this node.
     pub(super) hears_us: bool,
-    /// Whether its latest hello showed a wall clock that is far ahead.
+    /// Whether its wall clock was reported to be far ahead, and is not right again.
     pub(super) ahead: bool,
     /// Its claims, with the times of their stamps.
     pub(super) book: Book<u64>,

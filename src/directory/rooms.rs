@@ -48,6 +48,8 @@ pub(super) struct Rooms {
     subscribed: BTreeSet<RoomHash>,
     /// Where the two differ: what is to be subscribed to or no longer.
     owed: BTreeSet<RoomHash>,
+    /// What is to be subscribed to again.
+    renewed: BTreeSet<RoomHash>,
 }
 
 impl Rooms {
@@ -101,10 +103,19 @@ impl Rooms {
         }
     }
 
-    /// All subscriptions are made again.
-    pub(super) fn subscribe_again(&mut self) {
-        self.subscribed.retain(|hash| !self.hashes.contains_key(hash));
-        self.owed.extend(self.hashes.keys());
+    /// All rooms are entered anew.
+    pub(super) fn enter_again(&mut self, now: Timestamp, timeout: Span) {
+        self.renewed.extend(self.hashes.keys());
+        self.ends.clear();
+        self.probes.clear();
+        self.answered.clear();
+        let (until, probe) = (Deadline::at(now.plus(timeout)), Deadline::at(now));
+        for (room, entry) in &mut self.entered {
+            self.entries += 1;
+            *entry = Entry { number: self.entries, confirmed: false, until, probe, renewed: false };
+            self.ends.insert((until, room.clone()));
+            self.probes.insert((probe, room.clone()));
+        }
     }
 
     /// A probe came back, with the number that it had.
@@ -133,13 +144,14 @@ impl Rooms {
     /// Nothing more is subscribed to, and the waiting for all rooms ends.
     pub(super) fn stop(&mut self) {
         self.owed.clear();
+        self.renewed.clear();
         self.expire(Timestamp::MAX);
         self.probes.clear();
     }
 
     /// Whether something is to be pulled.
     pub(super) fn owes(&self) -> bool {
-        !self.owed.is_empty() || !self.answered.is_empty()
+        !self.owed.is_empty() || !self.renewed.is_empty() || !self.answered.is_empty()
     }
 
     /// When the next probe is due, or the waiting for a room ends.
@@ -155,15 +167,21 @@ impl Rooms {
                 return Some(Action::Unsubscribe { to: Destination::Room(room) });
             }
             self.subscribed.insert(room);
+            self.renewed.remove(&room);
             return Some(Action::Subscribe { to: Destination::Room(room) });
+        }
+        while let Some(room) = self.renewed.pop_first() {
+            if self.subscribed.contains(&room) {
+                return Some(Action::Subscribe { to: Destination::Room(room) });
+            }
         }
         let room = self.answered.pop_first()?;
         let confirmed = self.entered.get(&room)?.confirmed;
         Some(Action::Entered { room, confirmed })
     }
 
-    /// What is due next. While a room is waited for, a probe follows after the first time. From then on the broker may have refused the
-    /// subscription: after the second time it is made again, and after the first, which the broker may need to know it, the probe follows.
+    /// What is due next. While a room is waited for, there is a probe every first span. From then on the broker may have refused the
+    /// subscription: a second span after the last probe it is made again. The next probe follows a first span later, to give the broker time.
     pub(super) fn next_due(&mut self, now: Timestamp, [again, later]: [Span; 2]) -> Option<Due> {
         let (_, room) = self.probes.first().filter(|(due, _)| due.passed(now)).cloned()?;
         let entry = self.entered.get_mut(&room)?;

@@ -48,10 +48,11 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// Whether another node's wall clock is so far ahead of this one's, by more than 10 s, that it is reported.
-pub(super) fn is_far_ahead(of_other: UnixTime, own: UnixTime) -> bool {
-    of_other.0 > own.0.saturating_add(10_000)
-}
+/// Another node's wall clock is reported if it is more than this many milliseconds ahead.
+pub(super) const FAR_AHEAD: u64 = 10_000;
+
+/// It is right again if it is no more than this many ahead: how long a hello takes is not to decide.
+pub(super) const RIGHT_AGAIN: u64 = 5_000;
 
 /// Makes the times of stamps.
 #[derive(Clone, Copy, Debug, Default)]

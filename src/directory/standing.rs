@@ -25,7 +25,7 @@ pub(super) struct Standing {
     pub(super) back: Timestamp,
     /// When it subscribes to its own packets again; never, unless it is cut off.
     subscribe: Deadline,
-    /// Whether it has done so since it is cut off.
+    /// Whether it has done so since it was cut off.
     subscribed_again: bool,
     /// What it is to subscribe to again.
     subscriptions: Vec<Destination>,
@@ -98,7 +98,8 @@ impl Standing {
     pub(super) fn renew_subscriptions(&mut self, config: &Config, now: Timestamp, node: &Node) {
         if self.subscribe.passed(now) {
             self.subscribe = Deadline::at(now.saturating_add(config.lease));
-            self.subscriptions = vec![Destination::Node(node.clone()), Destination::All];
+            // From the end: what is for all, by which the node hears itself, comes last.
+            self.subscriptions = vec![Destination::All, Destination::Node(node.clone())];
         }
     }
 

@@ -23,7 +23,7 @@ pub struct Stats {
     pub superseded: u64,
     /// Connections closed because their user logged in on another node, when neither node knew of the other login.
     pub concurrent: u64,
-    /// Hellos of nodes whose wall clocks are more than 10 s ahead of the one here: either is wrong.
+    /// Hellos of nodes whose wall clocks are more than 10 s ahead of the one here: one of the two is wrong.
     pub skewed: u64,
     /// Claims and hellos that were ignored because of `max_claims` and `max_nodes`.
     pub excess: u64,

@@ -50,7 +50,7 @@ fn a_node_whose_hello_does_not_come_back_is_cut_off_until_one_does() {
 
 /// [D9]
 #[test]
-fn a_node_that_stays_cut_off_subscribes_again_to_its_own_packets_and_then_to_its_rooms() {
+fn a_node_that_stays_cut_off_subscribes_again_to_its_own_packets_and_then_enters_its_rooms_anew() {
     let mut cluster = Cluster::new(2);
     cluster.act(0, Input::EnterRoom { room: "btc".into() });
     cluster.subscriptions.retain(|(of, _)| *of != 0);
@@ -64,6 +64,8 @@ fn a_node_that_stays_cut_off_subscribes_again_to_its_own_packets_and_then_to_its
     for to in [Destination::Node(name(0)), Destination::Room(RoomHash::of(&"btc".into()))] {
         assert!(cluster.subscriptions.contains(&(0, to)));
     }
+    let entered = |action: &&Action| matches!(action, Action::Entered { confirmed: true, .. });
+    assert_eq!(cluster.done[0].iter().filter(entered).count(), 2);
 }
 
 /// [D9]

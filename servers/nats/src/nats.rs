@@ -1,14 +1,14 @@
 //! A node's connection to a broker.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::{Client, SubscribeError, Subscriber};
+use async_nats::{Client, Message, SubscribeError, Subscriber};
 use futures_util::StreamExt;
 use heartline::directory::{Broker, Destination, Input, Node};
 use tokio::runtime::Handle;
@@ -30,7 +30,7 @@ pub struct Nats {
     /// Reports losses.
     _reports: Task,
     /// They read the packets for all nodes, for this node, and for the rooms that were entered.
-    subscriptions: Mutex<HashMap<Destination, Task>>,
+    subscriptions: Mutex<HashMap<Destination, Subscription>>,
     runtime: Handle,
 }
 
@@ -41,6 +41,39 @@ struct Task(AbortHandle);
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// A subscription, and the task that reads it.
+#[derive(Debug)]
+struct Subscription {
+    subscriber: Shared,
+    _task: Task,
+}
+
+/// `None` until there is one.
+type Shared = Arc<Mutex<Option<Subscriber>>>;
+
+impl Subscription {
+    fn start(link: Arc<Link>, subscriber: Subscriber, runtime: &Handle) -> Self {
+        let subscriber = Arc::new(Mutex::new(Some(subscriber)));
+        let reading = read(link, subscriber.clone());
+        Self { subscriber, _task: Task(runtime.spawn(reading).abort_handle()) }
+    }
+
+    /// Takes what has arrived.
+    fn drain(&self, link: &Link) {
+        let mut subscriber = lock(&self.subscriber);
+        while let Some(Some(message)) = subscriber.as_mut().and_then(|subscriber| now(pin!(subscriber.next()))) {
+            link.receive([&*message.payload].into_iter());
+        }
+    }
+}
+
+impl Drop for Subscription {
+    /// Unsubscribes at once, if async-nats has room for that.
+    fn drop(&mut self) {
+        drop(lock(&self.subscriber).take());
     }
 }
 
@@ -69,14 +102,14 @@ impl Nats {
             let mut subscriber = client.subscribe(subject.clone()).await.map_err(|_| no_echo())?;
             client.publish(subject, bytes::Bytes::new()).await.map_err(|_| no_echo())?;
             timeout(patience, echo(&mut subscriber, &link)).await.map_err(|_| no_echo())?;
-            subscriptions.insert(to, Task(runtime.spawn(read(link.clone(), subscriber)).abort_handle()));
+            subscriptions.insert(to, Subscription::start(link.clone(), subscriber, &runtime));
         }
         Ok(Self { client, subjects, link, _reports: reports, subscriptions: Mutex::new(subscriptions), runtime })
     }
 
     /// The next packet or interruption, as [`Broker::poll_input`] has it. Cancel safe.
     pub async fn input(&self) -> Input {
-        std::future::poll_fn(|context| self.poll_input(context)).await
+        poll_fn(|context| self.poll_input(context)).await
     }
 
     /// Whether there is a connection, as far as is known. That a broker hangs is known after three times
@@ -95,8 +128,8 @@ impl Nats {
         self.link.stats()
     }
 
-    fn subscriptions(&self) -> MutexGuard<'_, HashMap<Destination, Task>> {
-        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn subscriptions(&self) -> MutexGuard<'_, HashMap<Destination, Subscription>> {
+        lock(&self.subscriptions)
     }
 }
 
@@ -121,14 +154,23 @@ impl Broker for Nats {
     fn subscribe(&self, to: &Destination) {
         let Some(subject) = self.subjects.of(to) else { return };
         let mut subscriptions = self.subscriptions();
-        // It ends before there is another, so that no packet comes twice.
-        subscriptions.remove(to);
+        // It ends before there is another, so that no packet comes twice and the broker has a place for the other.
+        if let Some(earlier) = subscriptions.remove(to) {
+            earlier.drain(&self.link);
+        }
         let client = self.client.clone();
         let mut subscribing = Box::pin(async move { client.subscribe(subject).await });
         // At once, so that it goes before what is published next; by the task, if there is no room now.
-        let subscribed = now(subscribing.as_mut());
-        let task = read_when_subscribed(self.link.clone(), subscribing, subscribed);
-        subscriptions.insert(to.clone(), Task(self.runtime.spawn(task).abort_handle()));
+        let subscription = match now(subscribing.as_mut()) {
+            Some(Ok(subscriber)) => Subscription::start(self.link.clone(), subscriber, &self.runtime),
+            Some(Err(_)) => return,
+            None => {
+                let subscriber = Shared::default();
+                let task = read_when_subscribed(self.link.clone(), subscribing, subscriber.clone());
+                Subscription { subscriber, _task: Task(self.runtime.spawn(task).abort_handle()) }
+            }
+        };
+        subscriptions.insert(to.clone(), subscription);
     }
 
     fn unsubscribe(&self, to: &Destination) {
@@ -168,23 +210,47 @@ async fn echo(subscriber: &mut Subscriber, link: &Link) {
     std::future::pending().await
 }
 
-async fn read(link: Arc<Link>, subscriber: Subscriber) {
-    let mut chunks = subscriber.ready_chunks(64);
-    while let Some(chunk) = chunks.next().await {
-        link.receive(chunk.iter().map(|message| &*message.payload));
-    }
+/// So many packets are taken at once.
+const CHUNK: usize = 64;
+
+/// Reads until the subscription ends.
+async fn read(link: Arc<Link>, subscriber: Shared) {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    while poll_fn(|context| poll_chunk(&link, &subscriber, &mut chunk, context)).await {}
+}
+
+/// Whether there was something, and there may be more.
+fn poll_chunk(link: &Link, subscriber: &Shared, chunk: &mut Vec<Message>, context: &mut Context<'_>) -> Poll<bool> {
+    // Until what was taken is in the inbox, so that nothing of another subscription comes before it.
+    let mut subscriber = lock(subscriber);
+    let Some(subscriber) = &mut *subscriber else { return Poll::Ready(false) };
+    let ended = loop {
+        match subscriber.poll_next_unpin(context) {
+            Poll::Ready(Some(message)) => chunk.push(message),
+            Poll::Ready(None) => break true,
+            Poll::Pending if chunk.is_empty() => return Poll::Pending,
+            Poll::Pending => break false,
+        }
+        if chunk.len() == CHUNK {
+            break false;
+        }
+    };
+    link.receive(chunk.iter().map(|message| &*message.payload));
+    chunk.clear();
+    Poll::Ready(!ended)
 }
 
 async fn read_when_subscribed(
     link: Arc<Link>,
     subscribing: Pin<Box<impl Future<Output = Result<Subscriber, SubscribeError>>>>,
-    subscribed: Option<Result<Subscriber, SubscribeError>>,
+    subscriber: Shared,
 ) {
-    let subscribed = match subscribed {
-        Some(subscribed) => subscribed,
-        None => subscribing.await,
-    };
-    if let Ok(subscriber) = subscribed {
+    if let Ok(subscribed) = subscribing.await {
+        *lock(&subscriber) = Some(subscribed);
         read(link, subscriber).await;
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
 //! Who is who: hellos, silence, lives of one name.
 
 use alloc::vec::Vec;
+use core::mem;
 
 use super::Machine;
 use crate::count::count;
@@ -8,7 +9,7 @@ use crate::directory::action::{Action, Destination, Outcome};
 use crate::directory::config::Config;
 use crate::directory::node::{Departure, Life, Node};
 use crate::directory::peer::Peer;
-use crate::directory::stamp::is_far_ahead;
+use crate::directory::stamp::{FAR_AHEAD, RIGHT_AGAIN};
 use crate::directory::standing::State;
 use crate::directory::wire::{Body, Hello};
 use crate::time::{Deadline, Span, Timestamp};
@@ -63,14 +64,14 @@ impl Machine {
         let hears_us = hello.hears.contains(&self.node);
         let Some(peer) = self.peers.get_mut(node) else { return };
         peer.hears_us = hears_us;
-        let ahead = is_far_ahead(hello.wall, self.wall);
-        if ahead {
+        let ahead = hello.wall.as_millis().saturating_sub(self.wall.as_millis());
+        if ahead > FAR_AHEAD {
             count(&mut self.stats.skewed);
-            if !peer.ahead {
+            if !mem::replace(&mut peer.ahead, true) {
                 self.skewed = Some(node.clone());
             }
         }
-        peer.ahead = ahead;
+        peer.ahead &= ahead > RIGHT_AGAIN;
         peer.compare(hello, config.max_claims.into());
         self.plan_question(config, node);
     }

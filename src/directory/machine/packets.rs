@@ -6,12 +6,13 @@ use crate::directory::action::Action;
 use crate::directory::config::Config;
 use crate::directory::node::{Departure, Life};
 use crate::directory::wire::{Body, Packet};
+use crate::time::Span;
 
 impl Machine {
     pub(super) fn received(&mut self, config: &Config, packet: Packet) -> Option<Action> {
         let Packet { node, life, body } = packet;
         if node == self.node {
-            self.received_own(life, &body);
+            self.received_own(config, life, &body);
             return None;
         }
         if !self.is_current(config, &node, life, &body) {
@@ -47,7 +48,7 @@ impl Machine {
     }
 
     /// A packet under this node's name.
-    fn received_own(&mut self, life: Life, body: &Body) {
+    fn received_own(&mut self, config: &Config, life: Life, body: &Body) {
         if life > self.life {
             return self.heard_of_namesake(life);
         }
@@ -58,7 +59,7 @@ impl Machine {
             Body::Hello(hello) => {
                 let in_doubt = self.standing.came_back(hello.serial, self.now);
                 if in_doubt {
-                    self.rooms.subscribe_again();
+                    self.rooms.enter_again(self.now, Span::of(config.relay_timeout));
                 }
             }
             Body::Probe { number, room } => self.rooms.confirm(room, *number),

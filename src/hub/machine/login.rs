@@ -122,7 +122,7 @@ impl<K: Ord + Clone> Machine<K> {
         self.pending.contested.remove(&user);
         let grace = self.shutdown.is_none() && !config.offline_grace.is_zero();
         self.pending.presence.departs(user, conn, cause, grace.then(|| self.later(config.offline_grace)));
-        // With this one among them, so that of several who go in one step it makes no difference who goes first.
+        // Checked after this user is added, so that the order in which several leave in one step does not matter.
         if self.pending.presence.leaving() > config.max_connections as usize {
             self.pending.presence.end_grace();
         }

@@ -60,7 +60,7 @@ pub(super) struct Talk<'a, C: Codec, S> {
     /// The handler that runs, and its deadline.
     work: Option<Pin<Box<Handler>>>,
     pause: Option<Pin<Box<Sleep>>>,
-    /// Who has proved to be whom by a message, once the hook has said so.
+    /// The user whom a login message proved, once the hook has accepted it.
     verified: Option<oneshot::Receiver<User<C::User>>>,
     /// What came behind that message, until the hook for the user has ended.
     held: Option<Received<C>>,
@@ -254,7 +254,7 @@ impl<'a, C: Codec, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, C, S> {
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         for count in 0..FRAMES {
             if !self.may_read() {
-                return Ok(self.work.is_none() && self.log_in() || count > 0);
+                return Ok(self.log_in_unread()? || count > 0);
             }
             self.check_discarded()?;
             if let Some(held) = self.held.take().filter(|_| !self.closing) {
@@ -295,8 +295,8 @@ impl<'a, C: Codec, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, C, S> {
         Err(End::Gone(Box::new(Ended::from(&Error::Io(error)))))
     }
 
-    /// Nothing is left to read: a sign of life if there were bytes, and the end if nothing can be written. True if that is when the user
-    /// was logged in.
+    /// Nothing is left to read: a sign of life if there were bytes, and the end if nothing can be written. True if this logged a user
+    /// in.
     fn on_nothing(&mut self) -> Result<bool, End> {
         self.writable()?;
         let read = self.socket.get_ref().bytes_read();
@@ -340,13 +340,19 @@ impl<'a, C: Codec, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, C, S> {
         let shared = self.shared();
         match caught(|| shared.codec.decode(frame)) {
             Ok(Ok(received)) => self.on_received(received),
-            Ok(Err(error)) => self.refuse(&error),
-            Err(Panicked) => self.panicked(),
+            Ok(Err(error)) => {
+                self.log_in();
+                self.refuse(&error);
+            }
+            Err(Panicked) => {
+                self.log_in();
+                self.panicked();
+            }
         }
     }
 
     fn on_received(&mut self, received: Received<C>) {
-        // Who has written more was there after the login.
+        // A client that sent more after its login counts as still there.
         if !matches!(received, Received::Ping | Received::Pong) && self.log_in() && self.work.is_some() {
             self.held = Some(received);
             return;
@@ -381,13 +387,22 @@ impl<'a, C: Codec, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, C, S> {
         });
     }
 
-    /// Logs in who has proved to be a user, which waits until reading has shown that the client did not hang up while the hook ran: it may be
-    /// connected again already, and its login here would replace that connection. True if there was such a user.
+    /// Logs in the verified user. This waits until reading has shown that the client did not hang up while the hook ran: it may be connected
+    /// again already, and its login here would replace that connection. True if there was such a user.
     fn log_in(&mut self) -> bool {
         let Some(Ok(user)) = self.verified.take().map(|mut verified| verified.try_recv()) else { return false };
         self.seat.cx.log_in(user);
         self.greet();
         true
+    }
+
+    /// While the connection may not be read, only writing can tell whether the client is still there.
+    fn log_in_unread(&mut self) -> Result<bool, End> {
+        if self.work.is_some() {
+            return Ok(false);
+        }
+        self.writable()?;
+        Ok(self.log_in())
     }
 
     /// What arrived cannot be decoded.

@@ -5,10 +5,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
-use heartline::directory::{Config, Input, Settings};
+use heartline::directory::{Broker, Config, Destination, Input, Settings};
 use heartline_driver_testing::process::Server;
 
-use crate::kit::{broker, builder, connected, node, until};
+use crate::kit::{broker, builder, connected, next, node, reads_until_back, received, room, say, until};
 use crate::member::Member;
 
 /// A second until a room is reported as unconfirmed, and again until it is subscribed to anew.
@@ -30,6 +30,20 @@ async fn a_room_for_which_the_broker_had_no_subscription_left_is_confirmed_once_
     until(|| a.entered() == [true, false]).await;
     a.report(Input::LeaveRoom { room: "one".into() });
     until(|| a.entered() == [true, false, true]).await;
+}
+
+#[tokio::test]
+async fn at_the_broker_s_limit_a_subscription_can_be_made_again() {
+    let Some(broker) = broker("max_subscriptions: 3") else { return };
+    let a = connected("a", &broker).await;
+    for to in [room(1), Destination::Node(node("a")), Destination::All, room(1)] {
+        a.subscribe(&to);
+    }
+    for to in [room(1), Destination::Node(node("a")), Destination::All] {
+        say(&a, &to, "still there");
+        assert_eq!(next(&a).await, received("still there"));
+    }
+    assert!(reads_until_back(&a, "that was all").await.is_empty());
 }
 
 /// Gives the broker another configuration, which it reads without ending.
