@@ -97,8 +97,8 @@ pub enum Action {
         /// The room.
         room: Room,
         /// Whether a probe that this node published to the room came back, so that what others publish to it arrives too. Otherwise none did
-        /// within [`relay_timeout`](super::Settings::relay_timeout), and broadcasts may be missed; if one comes back later, this action comes
-        /// once more.
+        /// within [`relay_timeout`](super::Settings::relay_timeout), and broadcasts may be missed. This action comes once more whenever that
+        /// changes.
         confirmed: bool,
     },
     /// Another node asks who is in a room here, to be answered with [`Input::MembersHere`](super::Input::MembersHere).

@@ -16,6 +16,8 @@ struct Entry {
     number: u64,
     /// Whether a probe came back.
     confirmed: bool,
+    /// What was reported last.
+    reported: Option<bool>,
     /// When waiting for it ends; never, once it has.
     until: Deadline,
     /// When the next probe is due, or the next subscription; never, once a probe came back.
@@ -60,10 +62,10 @@ impl Rooms {
     /// What to report at once: about a room that was entered before, or for which there is no place.
     pub(super) fn enter(&mut self, room: Room, now: Timestamp, timeout: Span) -> Option<Action> {
         match self.entered.get(&room) {
-            Some(entry) if entry.until.is_never() && !self.answered.contains(&room) => {
-                return Some(Action::Entered { room, confirmed: entry.confirmed });
+            Some(entry) => {
+                let reported = entry.reported.filter(|_| !self.answered.contains(&room));
+                return reported.map(|confirmed| Action::Entered { room, confirmed });
             }
-            Some(_) => return None,
             None if self.entered.len() >= MOST => return Some(Action::Entered { room, confirmed: false }),
             None => {}
         }
@@ -74,7 +76,8 @@ impl Rooms {
         self.ends.insert((until, room.clone()));
         self.probes.insert((probe, room.clone()));
         self.entries += 1;
-        self.entered.insert(room, Entry { number: self.entries, confirmed: false, until, probe, renewed: false });
+        let number = self.entries;
+        self.entered.insert(room, Entry { number, confirmed: false, reported: None, until, probe, renewed: false });
         None
     }
 
@@ -112,7 +115,7 @@ impl Rooms {
         let (until, probe) = (Deadline::at(now.plus(timeout)), Deadline::at(now));
         for (room, entry) in &mut self.entered {
             self.entries += 1;
-            *entry = Entry { number: self.entries, confirmed: false, until, probe, renewed: false };
+            *entry = Entry { number: self.entries, confirmed: false, until, probe, renewed: false, ..*entry };
             self.ends.insert((until, room.clone()));
             self.probes.insert((probe, room.clone()));
         }
@@ -127,17 +130,22 @@ impl Rooms {
             (mem::replace(&mut entry.until, Deadline::NEVER), mem::replace(&mut entry.probe, Deadline::NEVER));
         self.ends.remove(&(until, room.clone()));
         self.probes.remove(&(probe, room.clone()));
-        self.answered.insert(room.clone());
+        if entry.reported == Some(true) {
+            self.answered.remove(room);
+        } else {
+            self.answered.insert(room.clone());
+        }
     }
 
     /// Ends the waiting for rooms whose probes did not come back in time; they are reported to be unconfirmed. Their probes go on.
     pub(super) fn expire(&mut self, now: Timestamp) {
         while self.ends.first().is_some_and(|(until, _)| until.passed(now)) {
             let Some((_, room)) = self.ends.pop_first() else { return };
-            if let Some(entry) = self.entered.get_mut(&room) {
-                entry.until = Deadline::NEVER;
+            let Some(entry) = self.entered.get_mut(&room) else { continue };
+            entry.until = Deadline::NEVER;
+            if entry.reported != Some(false) {
+                self.answered.insert(room);
             }
-            self.answered.insert(room);
         }
     }
 
@@ -176,8 +184,9 @@ impl Rooms {
             }
         }
         let room = self.answered.pop_first()?;
-        let confirmed = self.entered.get(&room)?.confirmed;
-        Some(Action::Entered { room, confirmed })
+        let entry = self.entered.get_mut(&room)?;
+        entry.reported = Some(entry.confirmed);
+        Some(Action::Entered { room, confirmed: entry.confirmed })
     }
 
     /// What is due next. While a room is waited for, there is a probe every first span. From then on the broker may have refused the

@@ -29,7 +29,7 @@ pub struct Cluster {
     pub skew: Vec<i64>,
     /// Who is subscribed to what.
     pub subscriptions: HashSet<(usize, Destination)>,
-    /// Whether the broker refuses further subscriptions.
+    /// Whether the broker refuses further subscriptions to rooms.
     pub refuses: bool,
     settings: Settings,
     lives: u64,
@@ -145,7 +145,7 @@ impl Cluster {
                 }
             }
             Action::Subscribe { to } => {
-                if !self.refuses {
+                if !self.refuses || !matches!(to, Destination::Room(_)) {
                     self.subscriptions.insert((nth, to));
                 }
             }

@@ -64,8 +64,26 @@ fn a_node_that_stays_cut_off_subscribes_again_to_its_own_packets_and_then_enters
     for to in [Destination::Node(name(0)), Destination::Room(RoomHash::of(&"btc".into()))] {
         assert!(cluster.subscriptions.contains(&(0, to)));
     }
-    let entered = |action: &&Action| matches!(action, Action::Entered { confirmed: true, .. });
-    assert_eq!(cluster.done[0].iter().filter(entered).count(), 2);
+    let entered = |action: &&Action| matches!(action, Action::Entered { .. });
+    assert_eq!(cluster.done[0].iter().filter(entered).count(), 1, "nothing has changed");
+}
+
+/// [D9] [D13]
+#[test]
+fn a_room_whose_subscription_stays_lost_when_its_node_hears_itself_again_is_reported_as_unconfirmed() {
+    let mut cluster = Cluster::new(2);
+    cluster.act(0, Input::EnterRoom { room: "btc".into() });
+    cluster.subscriptions.retain(|(of, _)| *of != 0);
+    cluster.refuses = true;
+    cluster.run(15 * SECOND);
+    assert!(!cluster.node(0).is_cut_off());
+    cluster.refuses = false;
+    cluster.run(6 * SECOND);
+    let entered = cluster.done[0].iter().filter_map(|action| match action {
+        Action::Entered { confirmed, .. } => Some(*confirmed),
+        _ => None,
+    });
+    assert_eq!(entered.collect::<Vec<_>>(), [true, false, true]);
 }
 
 /// [D9]

@@ -263,9 +263,8 @@ impl Site {
                 self.send(wire, shared, conn, Line::Outcome { tag, outcome });
             }
             Output::Entered(room, confirmed) => {
-                // What was not confirmed in time may be later.
-                if self.entered.insert(room.clone(), confirmed).is_some_and(|before| before || !confirmed) {
-                    shared.ledger.violated("D13", None, format!("node {nth} has entered {room:?} twice"));
+                if self.entered.insert(room.clone(), confirmed) == Some(confirmed) {
+                    shared.ledger.violated("D13", None, format!("node {nth} has reported {room:?} twice"));
                 }
             }
             Output::Members(tag, nodes, unanswered) => self.answered(shared, tag, nodes, unanswered),
