@@ -312,6 +312,7 @@ impl<'a, C: Codec, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, C, S> {
         }
         let ended = Ended::from(error);
         let Some(complaint) = ended.complaint() else { return Err(End::Gone(Box::new(ended))) };
+        self.log_in();
         self.deaf = true;
         self.close(complaint.code(), complaint.reason());
         Ok(())
@@ -398,7 +399,7 @@ impl<'a, C: Codec, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, C, S> {
 
     /// While the connection may not be read, only writing can tell whether the client is still there.
     fn log_in_unread(&mut self) -> Result<bool, End> {
-        if self.work.is_some() {
+        if self.verified.is_none() || self.work.is_some() {
             return Ok(false);
         }
         self.writable()?;
