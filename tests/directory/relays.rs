@@ -99,6 +99,7 @@ fn a_message_does_not_follow_behind_a_newer_one() {
     answer(&mut cluster, 2, Outcome::Routed);
     assert_eq!(deliveries(&cluster, 2), [("second".into(), 2)], "the gap shows");
     assert_eq!(cluster.outcomes(0), [(Outcome::Offline, true), (Outcome::Routed, false)]);
+    assert_eq!(cluster.node(0).stats().relayed, 2, "it is not sent once more, to be refused there");
 }
 
 /// [D10]
